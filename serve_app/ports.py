@@ -61,6 +61,7 @@ class RecognizeOptions:
     task: Task = "transcribe"
     prompt: str | None = None
     temperature: float = 0.0  # 0: beam search; above: sampling
+    retry: int = 0  # 1, 2: decode again after a repetition loop, forbidding repeated n-grams
     request_id: str = ""  # batches are shared fairly between requests
     priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings
 
@@ -154,6 +155,11 @@ TranscribeEvent = Progress | SegmentReady | Transcript
 class Transcriber(Protocol):
     def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
         """Run the whole pipeline; the last event is the Transcript. Closing the iterator stops the work."""
+
+
+class Fetcher(Protocol):
+    async def fetch(self, url: str, *, to_path: str, max_bytes: int) -> str:
+        """Download a public http(s) URL to a file and return its name; private addresses are refused."""
 
 
 class Clock(Protocol):

@@ -1,0 +1,52 @@
+"""The weights registry: configs/weights.yaml, typed and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from serve_app.adapters.weights import WeightsError, WeightSet
+
+REGISTRY_PATH = Path(__file__).with_name("weights.yaml")
+
+
+class WeightsRegistry(BaseModel):
+    """All known weight sets, and the ones each profile loads. Names are unique and every profile's names exist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profiles: dict[str, tuple[str, ...]]
+    sets: tuple[WeightSet, ...]
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> WeightsRegistry:
+        names = [weight_set.name for weight_set in self.sets]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"weight sets are listed twice: {sorted(twice)}")
+        for profile, wanted in self.profiles.items():
+            if unknown := set(wanted) - set(names):
+                raise ValueError(f"profile {profile} names unknown weights: {sorted(unknown)}")
+        return self
+
+    def get(self, name: str) -> WeightSet:
+        for weight_set in self.sets:
+            if weight_set.name == name:
+                return weight_set
+        known = ", ".join(weight_set.name for weight_set in self.sets)
+        raise WeightsError(f"There are no weights called {name!r}. Known: {known}.")
+
+    def for_profile(self, profile: str) -> tuple[WeightSet, ...]:
+        """Return what a profile loads, in the order it is listed."""
+        if profile not in self.profiles:
+            raise WeightsError(f"There is no profile called {profile!r}. Known: {', '.join(self.profiles)}.")
+        return tuple(self.get(name) for name in self.profiles[profile])
+
+
+def load_registry(path: Path = REGISTRY_PATH) -> WeightsRegistry:
+    """Read and check the registry; raises WeightsError with the reason when it cannot be used."""
+    try:
+        return WeightsRegistry.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as fault:
+        raise WeightsError(f"The weights registry {path} cannot be used: {fault}") from fault

@@ -1,0 +1,181 @@
+"""Give the local speakers of all windows of a file their names: one clustering over the whole file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from deployments.engines.diarization.vbx import Matrix, Plda, responsibilities
+
+if TYPE_CHECKING:
+    from deployments.engines.diarization.voices import Activity
+    from serve_app.ports import SpeakerBounds
+
+Embeddings = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int16]
+Chosen = npt.NDArray[np.bool_]
+
+UNASSIGNED = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkingOptions:
+    """How voices are told apart. The first four values are community-1's, the others ours.
+
+    Embeddings of 2 s of clean speech had a cosine similarity of 0.7 or more to their speaker's mean and, but for one
+    pair of speakers, of 0.5 or less to everybody else's.
+    """
+
+    merge_distance: float = 0.6  # between unit-length cluster centres, where the first clustering stops
+    evidence_per_s: float = 0.07  # a window's evidence is this times the step: overlapping windows repeat each other
+    speaker_penalty: float = 0.8
+    min_clean_ratio: float = 0.2  # of a window: shorter speech is named by the clusters but does not shape them
+    max_clustered: int = 3000  # the first clustering takes memory with the square of this (2 x 36 MB)
+    same_speaker: float = 0.65  # clusters more similar than this are one: much speech makes VBx split hairs
+    stranger: float = 0.4  # voices less similar than this to every cluster are somebody VBx had too little speech of
+    min_stranger_s: float = 3.0  # in windows that start over so long
+    min_stranger_ratio: float = 0.1
+
+
+def link_local_speakers(
+    activity: Activity,
+    embeddings: Embeddings,
+    *,
+    step_s: float,
+    plda: Plda,
+    bounds: SpeakerBounds,
+    options: LinkingOptions,
+) -> Labels:
+    """Return (n_windows, n_local_speakers) cluster numbers, UNASSIGNED where nobody speaks.
+
+    Two local speakers of one window share a cluster only when the window has more of them than the file has clusters.
+    """
+    active: Chosen = np.asarray(activity.any(axis=1) & np.isfinite(embeddings).all(axis=2))
+    if not active.any():
+        return np.full(active.shape, UNASSIGNED, dtype=np.int16)
+    alone = activity.sum(axis=2) == 1
+    clean = np.einsum("wfs,wf->ws", activity, alone, dtype=np.int32) / activity.shape[1]
+
+    training = embeddings[active & (clean >= options.min_clean_ratio)]
+    if len(training) < max(bounds.at_least or 1, 2):
+        training = embeddings[active]
+    centroids = _centroids(training, step_s, plda, bounds, options)
+    if bounds.at_most is None or len(centroids) < bounds.at_most:
+        voices = embeddings[active & (clean >= options.min_stranger_ratio)]
+        strangers = _strangers(voices, centroids, step_s, options)
+        centroids = np.concatenate([centroids, strangers])[: bounds.at_most]
+    return _assign(embeddings, active, centroids)
+
+
+def _thinned(embeddings: Embeddings, at_most: int) -> Embeddings:
+    """Keep evenly spaced rows when there are too many."""
+    if len(embeddings) <= at_most:
+        return embeddings
+    kept = np.linspace(0, len(embeddings) - 1, at_most).round().astype(int)
+    return np.asarray(embeddings[kept])
+
+
+def _centroids(
+    voices: Embeddings, step_s: float, plda: Plda, bounds: SpeakerBounds, options: LinkingOptions
+) -> Embeddings:
+    """Return (n_clusters, n_dims), as many as the bounds allow and the voices suggest."""
+    if len(voices) < 2 or bounds.at_most == 1:
+        return np.asarray(voices.mean(axis=0, keepdims=True))
+    training = _thinned(voices, options.max_clustered)
+    weights, priors = responsibilities(
+        plda(training),
+        _agglomerate(_unit(training), options.merge_distance),
+        between=plda.between,
+        evidence_scale=options.evidence_per_s * step_s * len(voices) / len(training),
+        speaker_penalty=options.speaker_penalty,
+    )
+    weights = _merged(training, weights[:, priors > 1e-7], bounds, options)
+    at_least = min(bounds.at_least or 1, len(training))
+    if weights.shape[1] < at_least:
+        weights = np.eye(at_least)[_split_into(_unit(training), at_least)]
+    return _means(training, weights)
+
+
+def _merged(training: Embeddings, weights: Matrix, bounds: SpeakerBounds, options: LinkingOptions) -> Matrix:
+    """Join clusters which are one speaker's, then, while there are too many, those that lose least by it (Ward's)."""
+    while weights.shape[1] > (bounds.at_least or 1):
+        centres = _unit(_means(training, weights))
+        similarity = np.tril(centres @ centres.T, -1) + np.triu(np.full((len(centres),) * 2, -1.0))
+        if similarity.max() > options.same_speaker:
+            pair = similarity.argmax()
+        elif weights.shape[1] > (bounds.at_most or weights.shape[1]):
+            size = weights.sum(axis=0)
+            loss = (1.0 - similarity) * np.outer(size, size) / np.add.outer(size, size)
+            pair = np.where(similarity > -1.0, loss, np.inf).argmin()
+        else:
+            break
+        kept, joined = np.unravel_index(pair, similarity.shape)
+        weights[:, kept] += weights[:, joined]
+        weights = np.delete(weights, joined, axis=1)
+    return weights
+
+
+def _strangers(voices: Embeddings, centroids: Embeddings, step_s: float, options: LinkingOptions) -> Embeddings:
+    """Return the centroids of voices heard in several windows that resemble none of the given ones, largest first."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    known = (_unit(voices) @ _unit(centroids).T).max(axis=1)
+    strange = _thinned(voices[known < options.stranger], options.max_clustered)
+    min_windows = max(round(options.min_stranger_s / step_s), 2)
+    none: Embeddings = np.zeros((0, centroids.shape[1]), dtype=np.float32)
+    if len(strange) < min_windows:
+        return none
+    merges = linkage(_unit(strange), method="average", metric="cosine")
+    clusters = fcluster(merges, 1.0 - options.same_speaker, criterion="distance")
+    sizes = np.bincount(clusters)
+    order = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] >= min_windows]
+    return np.stack([strange[clusters == k].mean(axis=0) for k in order]) if order else none
+
+
+def _means(embeddings: Embeddings, weights: Matrix) -> Embeddings:
+    return np.asarray((weights.T @ embeddings) / weights.sum(axis=0)[:, None], dtype=np.float32)
+
+
+def _agglomerate(unit_vectors: Embeddings, merge_distance: float) -> npt.NDArray[np.intp]:
+    """Merge the nearest cluster centres until none are nearer than the distance; return cluster numbers from 0."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    merges = linkage(unit_vectors, method="centroid", metric="euclidean")
+    clusters = fcluster(merges, merge_distance, criterion="distance")
+    return np.unique(clusters, return_inverse=True)[1]
+
+
+def _split_into(unit_vectors: Embeddings, wanted: int) -> npt.NDArray[np.intp]:
+    """Return exactly so many non-empty clusters: Ward's, refined by k-means on the sphere."""
+    from scipy.cluster.hierarchy import cut_tree, linkage
+
+    labels: npt.NDArray[np.intp] = cut_tree(linkage(unit_vectors, method="ward"), n_clusters=wanted)[:, 0]
+    for _ in range(20):
+        centres = _unit(np.stack([unit_vectors[labels == k].mean(axis=0) for k in range(wanted)]))
+        moved = np.argmax(unit_vectors @ centres.T, axis=1)
+        if len(np.unique(moved)) < wanted or np.array_equal(moved, labels):
+            break
+        labels = moved
+    return labels
+
+
+def _assign(embeddings: Embeddings, active: Chosen, centroids: Embeddings) -> Labels:
+    """Give every active local speaker the most similar centroid, best for each window as a whole."""
+    from scipy.optimize import linear_sum_assignment
+
+    labels = np.full(active.shape, UNASSIGNED, dtype=np.int16)
+    centres = _unit(centroids).T
+    for window in np.flatnonzero(active.any(axis=1)):
+        speakers = np.flatnonzero(active[window])
+        similarity = _unit(embeddings[window, speakers]) @ centres
+        labels[window, speakers] = similarity.argmax(axis=1)
+        rows, columns = linear_sum_assignment(similarity, maximize=True)
+        labels[window, speakers[rows]] = columns
+    return labels
+
+
+def _unit(vectors: Embeddings) -> Embeddings:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), dtype=np.float32)

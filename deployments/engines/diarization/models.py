@@ -1,0 +1,74 @@
+"""The two networks of the pipeline behind one small interface, whichever library runs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deployments.engines.diarization.features import Features
+
+SEGMENTATION_FILE = "segmentation-3.0.onnx"
+EMBEDDING_FILE = "wespeaker-resnet34-lm.onnx"
+TRUNK_HOP_FRAMES = 8  # the trunk gives one vector per 8 feature frames (80 ms)
+TRUNK_CONTEXT_FRAMES = 120  # its receptive field reaches 112 feature frames to either side
+
+
+class VoiceModels(Protocol):
+    """Segmentation and speaker embedding, without pooling: that is shared by all libraries."""
+
+    @property
+    def projection(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return weight (n_dims, 2 * n_channels) and bias (n_dims,) that turn mean and deviation into an embedding."""
+
+    def segment(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return (n_windows, n_frames, 7) scores of (n_windows, n_samples) audio: one class per set of speakers."""
+
+    def trunk(self, features: Features) -> npt.NDArray[np.float32]:
+        """Return (n_channels, ceil(n_frames / 8)) activations before pooling."""
+
+
+class OnnxVoiceModels:
+    """Both networks in onnxruntime: the fastest of what was tried on a CPU, and no torch in the process."""
+
+    def __init__(self, *, weights_dir: Path, threads: int) -> None:
+        import onnx
+        import onnxruntime
+        from onnx import numpy_helper
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores have other work
+
+        def session(model: bytes) -> onnxruntime.InferenceSession:
+            return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+        self._segmentation = session((weights_dir / SEGMENTATION_FILE).read_bytes())
+        embedding = onnx.load(weights_dir / EMBEDDING_FILE)
+        weights = {
+            tensor.name: numpy_helper.to_array(tensor)
+            for tensor in embedding.graph.initializer
+            if tensor.name in {"model.seg_1.weight", "model.seg_1.bias", "mean_vec"}
+        }
+        self.projection = (
+            np.array(weights["model.seg_1.weight"], dtype=np.float32),
+            np.array(weights["model.seg_1.bias"] - weights["mean_vec"], dtype=np.float32),
+        )
+        pooled = next(node for node in embedding.graph.node if node.op_type == "ReduceMean").input[0]
+        cut = onnx.utils.Extractor(embedding).extract_model([embedding.graph.input[0].name], [pooled])
+        self._trunk = session(cut.SerializeToString())
+
+    def segment(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        scores: npt.NDArray[np.float32] = self._segmentation.run(None, {"input": windows[:, None, :]})[0]
+        return scores
+
+    def trunk(self, features: Features) -> npt.NDArray[np.float32]:
+        name = self._trunk.get_inputs()[0].name
+        activations: npt.NDArray[np.float32] = self._trunk.run(None, {name: features[None]})[0]
+        return activations.reshape(-1, activations.shape[-1])

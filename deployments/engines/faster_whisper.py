@@ -1,0 +1,236 @@
+"""Whisper on CTranslate2, driven window by window so that windows of different requests share a batch."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deployments.engines.whisper_words import (
+    AlignedWord,
+    TokenRun,
+    build_segments,
+    compression_ratio,
+    merge_marks,
+    split_runs,
+    trim_long_words,
+)
+from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
+from serve_app.ports import Recognition, RecognizeOptions
+
+FRAMES_PER_SECOND = 100  # of the log-mel features; the encoder halves it
+WINDOW_FRAMES = 3000  # 30 s: what the encoder was trained on
+ALIGNMENT_STEP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedWindow:
+    """A window after the encoder: `states` is (1, 1500, n_dims); the language is settled."""
+
+    states: npt.NDArray[Any]
+    duration_s: float
+    language: str
+    language_probability: float
+    options: RecognizeOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decoded:
+    tokens: tuple[int, ...]
+    avg_logprob: float
+    no_speech_prob: float
+
+
+class FasterWhisperRecognizer:
+    """One Whisper model. Not thread-safe: one call at a time.
+
+    Encoding goes window by window (on a CPU a batch only spills the cache, and a caller can stop in between);
+    decoding takes a batch, since its matrices are thin.
+    """
+
+    def __init__(
+        self, weights: Path | str, *, device: str = "cpu", compute_type: str = "int8", threads: int = 1, beam_size: int = 5
+    ) -> None:
+        import ctranslate2
+        from faster_whisper import WhisperModel
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+        ctranslate2.set_random_seed(0)
+        self._model = WhisperModel(
+            str(weights), device=device, compute_type=compute_type, cpu_threads=threads, num_workers=1
+        )
+        self._from_array = ctranslate2.StorageView.from_array
+        self._cpu = ctranslate2.Device.cpu if device != "cpu" else None
+        self._beam_size = beam_size
+        self._tokenizers: dict[tuple[str, str], Any] = {}
+        self._suppressed = get_suppressed_tokens(self._tokenizer("en", "transcribe"), [-1])
+        self.multilingual: bool = self._model.model.is_multilingual
+
+    def encode(self, waveform: Waveform, options: RecognizeOptions) -> EncodedWindow:
+        """Encode up to 30 s, and detect the language if the options leave it open."""
+        features = self._model.feature_extractor(waveform, padding=160)[:, :WINDOW_FRAMES]
+        padded = np.pad(features, ((0, 0), (0, WINDOW_FRAMES - features.shape[1])))
+        output = self._model.encode(padded[None].astype(np.float32))
+        language, probability = options.language or "en", 1.0
+        if options.language is None and self.multilingual:
+            probabilities = self._language_probabilities(output, options.language_candidates)
+            language, probability = max(probabilities.items(), key=lambda item: item[1])
+        return EncodedWindow(
+            states=np.array(output.to_device(self._cpu) if self._cpu else output),
+            duration_s=len(waveform) / SAMPLE_RATE_HZ,
+            language=language,
+            language_probability=probability,
+            options=options,
+        )
+
+    def identify(self, waveform: Waveform, candidates: Sequence[str]) -> dict[str, float]:
+        """Return language -> probability, over the candidates if there are any."""
+        features = self._model.feature_extractor(waveform, padding=160)[:, :WINDOW_FRAMES]
+        padded = np.pad(features, ((0, 0), (0, WINDOW_FRAMES - features.shape[1])))
+        return self._language_probabilities(self._model.encode(padded[None].astype(np.float32)), candidates)
+
+    def decode(self, windows: Sequence[EncodedWindow]) -> list[Recognition]:
+        """Decode and align a batch; windows may differ in language, task and prompt."""
+        results: list[Recognition | None] = [None] * len(windows)
+        groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        prompts = [self._prompt(w) for w in windows]
+        for i, window in enumerate(windows):
+            # CTranslate2 wants the start of transcript at one position in all prompts of a batch.
+            groups[len(prompts[i]), window.options.temperature, window.options.retry].append(i)
+        for members in groups.values():
+            states = self._from_array(np.concatenate([windows[i].states for i in members]))
+            decoded = self._generate(states, [prompts[i] for i in members], windows[members[0]].options)
+            for i, recognition in zip(
+                members, self._recognitions([windows[i] for i in members], decoded), strict=True
+            ):
+                results[i] = recognition
+        return [r for r in results if r is not None]
+
+    def _generate(self, states: Any, prompts: list[list[int]], options: RecognizeOptions) -> list[_Decoded]:
+        sampling = options.temperature > 0
+        results = self._model.model.generate(
+            states,
+            prompts,
+            beam_size=1 if sampling else self._beam_size,
+            num_hypotheses=5 if sampling else 1,
+            sampling_topk=0 if sampling else 1,
+            sampling_temperature=options.temperature if sampling else 1.0,
+            no_repeat_ngram_size=(0, 5, 3)[min(options.retry, 2)],
+            max_length=self._model.max_length,
+            max_initial_timestamp_index=50,  # 1 s: the first word may start that late in the window
+            suppress_tokens=list(self._suppressed),
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        return [
+            _Decoded(
+                tokens=tuple(r.sequences_ids[0]),
+                # The score is the mean over the tokens; the mean over tokens and end of text is the usual measure.
+                avg_logprob=r.scores[0] * len(r.sequences_ids[0]) / (len(r.sequences_ids[0]) + 1),
+                no_speech_prob=r.no_speech_prob,
+            )
+            for r in results
+        ]
+
+    def _recognitions(self, windows: list[EncodedWindow], decoded: list[_Decoded]) -> list[Recognition]:
+        tokenizer = self._tokenizer(windows[0].language, windows[0].options.task)
+        runs = [
+            split_runs(d.tokens, timestamp_begin=tokenizer.timestamp_begin, end_of_text=tokenizer.eot) for d in decoded
+        ]
+        by_language: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for i, window in enumerate(windows):
+            if runs[i]:
+                by_language[window.language, window.options.task].append(i)
+        words: dict[int, list[AlignedWord]] = {}
+        for (language, task), members in by_language.items():
+            aligned = self._align([windows[i] for i in members], [runs[i] for i in members], language, task)
+            words.update(zip(members, aligned, strict=True))
+        return [
+            _recognition(windows[i], decoded[i], runs[i], words.get(i, []), tokenizer.decode)
+            for i in range(len(windows))
+        ]
+
+    def _align(
+        self, windows: list[EncodedWindow], runs: list[list[TokenRun]], language: str, task: str
+    ) -> list[list[AlignedWord]]:
+        tokenizer = self._tokenizer(language, task)
+        alignments = self._model.find_alignment(
+            tokenizer,
+            [[token for run in item for token in run.tokens] for item in runs],
+            self._from_array(np.concatenate([w.states for w in windows])),
+            [min(math.ceil(w.duration_s * FRAMES_PER_SECOND), WINDOW_FRAMES) for w in windows],
+        )
+        return [
+            trim_long_words(
+                merge_marks(
+                    [
+                        AlignedWord(
+                            text=w["word"],
+                            n_tokens=len(w["tokens"]),
+                            start_s=float(w["start"]),
+                            end_s=float(w["end"]),
+                            probability=float(w["probability"]),
+                        )
+                        for w in alignment
+                    ]
+                )
+            )
+            for alignment in alignments
+        ]
+
+    def _language_probabilities(self, output: Any, candidates: Sequence[str]) -> dict[str, float]:
+        found = {token[2:-2]: float(p) for token, p in self._model.model.detect_language(output)[0]}
+        kept = {code: found[code] for code in candidates if code in found} or found
+        total = sum(kept.values()) or 1.0
+        return {code: p / total for code, p in kept.items()}
+
+    def _prompt(self, window: EncodedWindow) -> list[int]:
+        tokenizer = self._tokenizer(window.language, window.options.task)
+        previous = tokenizer.encode(" " + window.options.prompt.strip()) if window.options.prompt else []
+        return list(self._model.get_prompt(tokenizer, previous))
+
+    def _tokenizer(self, language: str, task: str) -> Any:
+        key = (language, task)
+        if key not in self._tokenizers:
+            from faster_whisper.tokenizer import Tokenizer
+
+            self._tokenizers[key] = Tokenizer(
+                self._model.hf_tokenizer, self._model.model.is_multilingual, task=task, language=language
+            )
+        return self._tokenizers[key]
+
+
+def _recognition(
+    window: EncodedWindow,
+    decoded: _Decoded,
+    runs: list[TokenRun],
+    words: list[AlignedWord],
+    decode_text: Callable[[list[int]], str],
+) -> Recognition:
+    segments = build_segments(runs, words, duration_s=window.duration_s, language=window.language)
+    text = decode_text([token for run in runs for token in run.tokens])
+    common = {
+        "avg_logprob": decoded.avg_logprob,
+        "no_speech_prob": decoded.no_speech_prob,
+        "compression_ratio": compression_ratio(text),
+        "temperature": window.options.temperature,
+    }
+    reached_s = 0.0
+    if segments:
+        closed_s = runs[-1].end_s
+        reached_s = segments[-1].end_s if closed_s is None else max(closed_s, segments[-1].end_s)
+    return Recognition(
+        segments=tuple(replace(s, **common) for s in segments),
+        language=window.language,
+        language_probability=window.language_probability,
+        reached_s=min(reached_s, window.duration_s),
+        **common,
+    )

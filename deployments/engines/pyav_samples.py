@@ -1,0 +1,158 @@
+"""Decoded frames as one steady stream of samples: gaps filled, resampled to mono 16 kHz, cut into blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from deployments.engines.pyav_faults import Faults
+from serve_app.audio.mixdown import Mixdown, channel_weights
+from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
+from serve_app.errors import CorruptMedia
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.container import InputContainer
+
+MAX_RATE_HZ = 768_000
+MIN_RATE_HZ = 1_000
+MAX_CHANNELS = 64
+
+JITTER_S = 0.2  # timestamps of live recordings wander this far; a larger step is a gap
+LEADING_JITTER_S = 0.01  # before the first sample silence cuts no word
+MAX_GAP_S = 600.0  # a larger step forward is taken for a broken timestamp
+REWIND_S = 1.0  # a larger step back is a new timeline that continues here
+
+
+class Timeline:
+    """Compares the frames' timestamps with the samples so far, and tells how much silence is missing between."""
+
+    def __init__(self, container: InputContainer, faults: Faults) -> None:
+        self._origin_s = None if container.start_time is None else container.start_time / 1_000_000
+        self._end_s = None if container.duration is None else container.duration / 1_000_000
+        self._faults = faults
+        self._position_s = 0.0
+
+    def gap_before(self, frame: AudioFrame) -> float:
+        """Return the seconds of silence to put before the frame, and count both as played."""
+        gap_s = self._gap_s(frame.time)
+        self._position_s += gap_s + frame.samples / frame.sample_rate
+        return gap_s
+
+    def _gap_s(self, time_s: float | None) -> float:
+        if time_s is None:
+            return 0.0
+        if self._origin_s is None:
+            self._origin_s = time_s
+        gap_s = time_s - self._origin_s - self._position_s
+        if gap_s <= (JITTER_S if self._position_s else LEADING_JITTER_S):
+            if gap_s < -REWIND_S:
+                self._origin_s += gap_s
+            return 0.0
+        past_the_end = self._end_s is not None and self._position_s + gap_s > self._end_s + REWIND_S
+        if gap_s > MAX_GAP_S or past_the_end:
+            self._faults.broken_timestamps = True
+            self._origin_s += gap_s
+            return 0.0
+        return gap_s
+
+
+def read_samples(frames: Iterator[AudioFrame], timeline: Timeline) -> Iterator[Waveform]:
+    """Yield mono 16 kHz samples, about a second at a time, with silence where the timeline has a gap."""
+    converter: _Converter | None = None
+    for frame in frames:
+        if not frame.samples:
+            continue
+        shape = (frame.layout.nb_channels, frame.sample_rate, frame.format.name)
+        if converter is None or converter.shape != shape:
+            if converter is not None:
+                yield from converter.flush()
+            converter = _Converter(frame, shape)
+        gap_s = timeline.gap_before(frame)
+        if gap_s:
+            yield from converter.silence(gap_s)
+        yield from converter.write(frame)
+    if converter is not None:
+        yield from converter.flush()
+
+
+class _Converter:
+    """Resamples and mixes frames of one shape, gathered to a second at a time: frames come by the hundred thousand."""
+
+    def __init__(self, frame: AudioFrame, shape: tuple[int, int, str]) -> None:
+        from av.audio.fifo import AudioFifo
+        from av.audio.resampler import AudioResampler
+
+        n_channels, rate_hz, _ = shape
+        if not (MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ and 1 <= n_channels <= MAX_CHANNELS):
+            raise CorruptMedia(f"The file claims {n_channels} channels at {rate_hz} Hz, which no recording has.")
+        self.shape = shape
+        self._gathered = AudioFifo()
+        self._resampler = AudioResampler(format="fltp", rate=SAMPLE_RATE_HZ)
+        self._mixdown = Mixdown(channel_weights([channel.name for channel in frame.layout.channels]))
+        self._layout, self._format = frame.layout.name, frame.format.name
+
+    def write(self, frame: AudioFrame) -> Iterator[Waveform]:
+        frame.pts = None  # the timeline has been kept already; AudioFifo would insist on gapless timestamps
+        self._gathered.write(frame)
+        rate_hz = self.shape[1]
+        while self._gathered.samples >= rate_hz:
+            yield from self._convert(self._gathered.read(rate_hz))
+
+    def silence(self, duration_s: float) -> Iterator[Waveform]:
+        from av.audio.frame import AudioFrame
+
+        rate_hz = self.shape[1]
+        left = round(duration_s * rate_hz)
+        zero = b"\x80" if self._format.startswith("u8") else b"\x00"
+        while left > 0:
+            frame = AudioFrame(format=self._format, layout=self._layout, samples=min(left, rate_hz))
+            frame.sample_rate = rate_hz
+            for plane in frame.planes:
+                plane.update(zero * plane.buffer_size)
+            left -= frame.samples
+            yield from self.write(frame)
+
+    def flush(self) -> Iterator[Waveform]:
+        rest = self._gathered.read(0, partial=True)
+        if rest is not None:
+            yield from self._convert(rest)
+        yield from self._convert(None)
+
+    def _convert(self, frame: AudioFrame | None) -> Iterator[Waveform]:
+        try:
+            frames = self._resampler.resample(frame)
+        except Exception as error:  # PyAV raises builtins and its own tree
+            raise CorruptMedia("The file's audio cannot be resampled: its channels or rate make no sense.") from error
+        for resampled in frames:
+            if resampled is not None:
+                yield self._mixdown.mix(cast(Waveform, resampled.to_ndarray()))
+
+
+class Blocks:
+    """Cuts a stream of samples into blocks of one length; values end up finite and in [-1, 1]."""
+
+    def __init__(self, block_samples: int) -> None:
+        self._block = np.empty(block_samples, dtype=np.float32)
+        self._filled = 0
+        self.n_samples = 0
+
+    def add(self, samples: Waveform) -> Iterator[Waveform]:
+        """Yield the blocks that are known not to be the last."""
+        self.n_samples += samples.size
+        taken = 0
+        while taken < samples.size:
+            if self._filled == self._block.size:
+                yield self.rest()
+            part = samples[taken : taken + self._block.size - self._filled]
+            self._block[self._filled : self._filled + part.size] = part
+            self._filled += part.size
+            taken += part.size
+
+    def rest(self) -> Waveform:
+        block = self._block[: self._filled]
+        self._block, self._filled = np.empty_like(self._block), 0
+        np.nan_to_num(block, copy=False, nan=0.0)
+        return np.clip(block, -1.0, 1.0, out=block)

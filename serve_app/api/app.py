@@ -1,0 +1,65 @@
+"""The HTTP application: routes, error contract, documentation. It is hosted by whoever calls create_app."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from serve_app.admission.callers import parse_networks
+from serve_app.admission.gate import Gate
+from serve_app.api import docs
+from serve_app.api.errors import install_error_handlers
+from serve_app.api.middleware import RequestMiddleware
+from serve_app.api.openai import transcriptions, translations
+from serve_app.api.platform import health, languages, models, transcribe
+from serve_app.api.services import Services
+from serve_app.api.spool import sweep_spool
+
+log = logging.getLogger("hark.api")
+
+_ROUTERS = (
+    transcribe.router,
+    transcriptions.router,
+    translations.router,
+    models.router,
+    languages.router,
+    health.router,
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application over the given services.
+
+    Its start sweeps the spool directory; nothing else happens before the first request.
+    """
+    app = FastAPI(
+        title="Hark",
+        summary="Speech to text with speakers and word times, in several API dialects from one engine.",
+        version=docs.API_VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        openapi_tags=docs.TAGS,
+        lifespan=_lifespan,
+    )
+    app.state.services = services
+    app.state.gate = Gate(services.settings.anonymous, services.clock)
+    app.state.trusted_networks = parse_networks(services.settings.trusted_proxies)
+    app.add_middleware(RequestMiddleware, services=services)
+    install_error_handlers(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    docs.install(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    swept = await asyncio.to_thread(sweep_spool, app.state.services.settings.spool_dir)
+    if swept:
+        log.info("spool_swept files=%d", swept)
+    yield

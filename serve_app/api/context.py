@@ -1,0 +1,57 @@
+"""What one request carries through the application besides its ASGI scope."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from serve_app.admission.callers import Network
+from serve_app.admission.gate import Gate
+from serve_app.api.services import Services
+
+_SCOPE_KEY = "hark.request"
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestContext:
+    """Mutable notes about one request; the middleware logs them when it ends."""
+
+    request_id: str
+    error_code: str | None = None
+    status: int | None = None  # what to log instead of the status that was sent, e.g. 499
+
+
+def is_sane_request_id(value: bytes) -> bool:
+    return _SANE_ID.fullmatch(value) is not None
+
+
+def open_context(scope: MutableMapping[str, Any]) -> RequestContext:
+    """Start a request's context, under the caller's own id if it sent a sane one."""
+    sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    request_id = sent.decode() if is_sane_request_id(sent) else uuid.uuid4().hex
+    context = RequestContext(request_id=request_id)
+    scope[_SCOPE_KEY] = context
+    return context
+
+
+def context_of(scope: Mapping[str, Any]) -> RequestContext:
+    return cast(RequestContext, scope[_SCOPE_KEY])
+
+
+def services_of(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
+
+
+def networks_of(request: Request) -> tuple[Network, ...]:
+    """Return the networks of the trusted proxies."""
+    return cast(tuple[Network, ...], request.app.state.trusted_networks)
+
+
+def gate_of(request: Request) -> Gate:
+    return cast(Gate, request.app.state.gate)

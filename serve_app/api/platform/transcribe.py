@@ -1,0 +1,161 @@
+"""`POST /v1/transcribe`: a recording in, a transcript with speakers out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from serve_app.admission.catalogue import ModelCatalogue
+from serve_app.api.context import context_of, services_of
+from serve_app.api.fields import Fields
+from serve_app.api.hang_up import unless_hung_up
+from serve_app.api.platform.schemas import ERRORS, TRANSCRIBE_BODY, TRANSCRIBE_RESPONSES
+from serve_app.api.rendering import TEXT_FORMATS, rendered, text_response
+from serve_app.api.running import FIRST_EVENT_S, EventPump, Job, finished_transcript
+from serve_app.api.services import ApiSettings
+from serve_app.api.sse import HEARTBEAT, EventStream, sse
+from serve_app.api.submission import Submission, open_submission
+from serve_app.errors import InvalidRequest
+from serve_app.ports import Progress, SegmentReady, SpeakerBounds, TranscribeOptions
+from serve_app.transcript.json_view import rounded, segment_json, transcript_json
+from serve_app.transcript.model import Transcript
+
+router = APIRouter(tags=["Transcription"])
+
+RESPONSE_FORMATS = ("json", "verbose_json", "txt", "text", "srt", "vtt")
+TIMESTAMPS = ("word", "segment")
+MAX_SPEAKERS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How the caller wants the transcript."""
+
+    response_format: str
+    words: bool
+    stream: bool
+
+
+@router.post(
+    "/v1/transcribe",
+    summary="Transcribe a recording",
+    openapi_extra={"requestBody": TRANSCRIBE_BODY},
+    responses=TRANSCRIBE_RESPONSES | ERRORS,
+    response_class=JSONResponse,
+)
+async def transcribe(request: Request) -> Response:
+    """Send a file, or a URL, and get its transcript with word times and speakers."""
+    services = services_of(request)
+    request_id = context_of(request.scope).request_id
+    response: Response
+    async with AsyncExitStack() as stack:
+        submission = await stack.enter_async_context(open_submission(request))
+        view = _view(submission.fields)
+        job = _job(submission, services.catalogue, services.settings, request_id)
+        if view.stream:
+            pump = await stack.enter_async_context(EventPump(services.transcriber, job))
+            await unless_hung_up(request.receive, pump.peek(timeout_s=FIRST_EVENT_S))
+            messages = _messages(pump, job, view, heartbeat_s=services.settings.heartbeat_s)
+            response = EventStream(messages, resources=stack.pop_all())
+        else:
+            transcript = await unless_hung_up(request.receive, finished_transcript(services.transcriber, job))
+            response = await asyncio.to_thread(_response, transcript, job, view)
+            job.ticket.answered = True
+    return response
+
+
+def _view(fields: Fields) -> View:
+    timestamps = fields.choice("timestamps", accepted=(*TIMESTAMPS, "true", "false"), default="word")
+    return View(
+        response_format=fields.choice("response_format", accepted=RESPONSE_FORMATS, default="json"),
+        words=timestamps in ("word", "true"),
+        stream=fields.boolean("stream", default=False),
+    )
+
+
+def _job(submission: Submission, catalogue: ModelCatalogue, settings: ApiSettings, request_id: str) -> Job:
+    fields = submission.fields
+    model, warning = catalogue.resolve(fields.text("model"))
+    options = TranscribeOptions(
+        model=model,
+        language=fields.language(),
+        diarize=fields.boolean("diarize", default=True),
+        speakers=_speakers(fields),
+        prompt=_prompt(fields),
+        request_id=request_id,
+        deadline_s=settings.request_deadline_s,
+    )
+    return Job(
+        source=submission.source,
+        options=options,
+        ticket=submission.ticket,
+        warnings=(warning,) if warning else (),
+        max_duration_s=submission.max_duration_s,
+    )
+
+
+def _speakers(fields: Fields) -> SpeakerBounds:
+    """Return the bounds: `speakers` fixes the number, else `min_speakers` and `max_speakers` bound it."""
+    exactly = fields.integer("speakers", default=0, at_least=0, at_most=MAX_SPEAKERS)
+    at_least = fields.integer("min_speakers", default=0, at_least=0, at_most=MAX_SPEAKERS)
+    at_most = fields.integer("max_speakers", default=0, at_least=0, at_most=MAX_SPEAKERS)
+    if at_least and at_most and at_least > at_most:
+        raise InvalidRequest(
+            f"The field 'min_speakers' ({at_least}) cannot be larger than 'max_speakers' ({at_most}).",
+            field="min_speakers",
+        )
+    return SpeakerBounds(at_least=exactly or at_least or None, at_most=exactly or at_most or None)
+
+
+def _prompt(fields: Fields) -> str | None:
+    """Return context and keywords as one prompt, keywords last: the recognizer keeps a long prompt's end."""
+    keywords = ", ".join(fields.strings("keywords"))
+    return " ".join(part for part in (fields.text("context"), keywords) if part) or None
+
+
+def _response(transcript: Transcript, job: Job, view: View) -> Response:
+    if view.response_format in TEXT_FORMATS:
+        return text_response(transcript, view.response_format, job.warnings)
+    return JSONResponse(_transcript_json(transcript, job, view))
+
+
+def _transcript_json(transcript: Transcript, job: Job, view: View) -> dict[str, Any]:
+    return transcript_json(
+        transcript,
+        diarized=job.options.diarize,
+        request_id=job.options.request_id,
+        words=view.words,
+        extra_warnings=job.warnings,
+        model=transcript.model or job.options.model,
+    )
+
+
+async def _messages(pump: EventPump, job: Job, view: View, *, heartbeat_s: float) -> AsyncIterator[bytes]:
+    """Yield the stream's events: progress and segments as they come, the whole transcript at the end."""
+    while True:
+        event = await pump.next(timeout_s=heartbeat_s)
+        if event is None:
+            yield HEARTBEAT
+        elif isinstance(event, Progress):
+            progress = {"stage": event.stage, "done": rounded(event.done), "audio_s": rounded(event.audio_s)}
+            yield sse(progress, event="progress")
+        elif isinstance(event, SegmentReady):
+            job.ticket.answered = True
+            yield sse(segment_json(event.segment, diarized=False, words=view.words), event="segment")
+        else:
+            yield await asyncio.to_thread(_done, event, job, view)
+            job.ticket.answered = True
+            return
+
+
+def _done(transcript: Transcript, job: Job, view: View) -> bytes:
+    payload: dict[str, Any] = {"transcript": _transcript_json(transcript, job, view)}
+    if view.response_format in TEXT_FORMATS:
+        payload["rendered"] = rendered(transcript, view.response_format)
+    return sse(payload, event="done")

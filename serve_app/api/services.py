@@ -1,0 +1,72 @@
+"""What the HTTP side needs from the rest of the service. All of it is passed in: there are no globals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from serve_app.admission.catalogue import ModelCatalogue
+from serve_app.admission.gate import AnonymousLimits
+from serve_app.ports import Clock, Fetcher, Transcriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """How the HTTP side behaves."""
+
+    spool_dir: Path  # uploads live here while their request runs; one directory a node
+    operator_key: str | None = None  # None: open, every caller is the local owner without limits
+    anonymous: AnonymousLimits = field(default_factory=AnonymousLimits)  # only counts when there is an operator key
+    max_file_bytes: int = 8 * 1024**3  # for everybody; protects the disk of the spool
+    max_duration_s: float | None = None  # of a recording, for everybody; None: unlimited
+    request_deadline_s: float = 3600.0  # a transcription fails after this
+    heartbeat_s: float = 10.0  # a quiet event stream sends a comment this often, so that proxies keep it open
+    server_sends_request_id: bool = False  # the server in front puts X-Request-ID on responses itself: Ray Serve does
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For is believed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """The state of the service as `GET /health` tells it."""
+
+    status: Literal["ok", "degraded", "starting"]
+    able_to_serve: bool  # False: the route answers 503
+    gpu_available: bool = False
+    gpu_name: str | None = None
+    gpu_memory_mb: int | None = None
+    deployments: Mapping[str, Any] = field(default_factory=dict)  # name -> JSON-ready state
+    details: Mapping[str, Any] = field(default_factory=dict)  # further JSON-ready fields, e.g. version or profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One answered request, for logs and metrics: never content, keys or query strings."""
+
+    request_id: str
+    method: str
+    route: str  # the template, e.g. /v1/models/{model_id}; empty when nothing matched
+    status: int
+    error_code: str | None
+    duration_s: float
+    body_bytes: int  # of the request
+
+
+def observe_nothing(access: Access) -> None:
+    """Count no requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything the routes call."""
+
+    transcriber: Transcriber
+    catalogue: ModelCatalogue
+    health: Callable[[], Awaitable[HealthReport]]
+    settings: ApiSettings
+    fetcher: Fetcher | None = None  # None: `url` is refused
+    node_id: str = ""  # where the spool is, for the decoder
+    clock: Clock = time.monotonic
+    observe: Callable[[Access], None] = observe_nothing  # called once a request, for metrics

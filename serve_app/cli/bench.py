@@ -1,0 +1,164 @@
+"""`hark bench`: how accurate, how fast and how responsive a running service is, beside what one would run instead."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_DEFAULT_URL = "http://127.0.0.1:8000"
+
+Url = Annotated[str, typer.Option(help="Address of the running service.")]
+Model = Annotated[str | None, typer.Option(help="Model to ask the service for; its own default when left out.")]
+Results = Annotated[Path | None, typer.Option(help="Folder for the report; benchmarks/results when left out.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the `bench` command group."""
+    bench = typer.Typer(help="Measure a running service beside its peers.", no_args_is_help=True)
+    bench.command("accuracy")(accuracy)
+    bench.command("throughput")(throughput)
+    bench.command("latency")(latency)
+    app.add_typer(bench, name="bench")
+
+
+def accuracy(
+    *,
+    url: Url = _DEFAULT_URL,
+    model: Model = None,
+    sets: Annotated[str, typer.Option(help="Comma-separated: meet,conv,long,utt_en,utt_lang,hard.")] = (
+        "meet,conv,long,utt_en,utt_lang,hard"
+    ),
+    peers: Annotated[
+        str | None, typer.Option(help="Comma-separated peers, '' for none; the usual three when left out.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="At most so many recordings of each set.")] = None,
+    detect_language: Annotated[bool, typer.Option(help="Let every system find the language out.")] = False,
+    hark: Annotated[bool, typer.Option(help="Measure the service; --no-hark measures only the peers.")] = True,
+    fresh: Annotated[bool, typer.Option(help="Run peers again instead of using their kept answers.")] = False,
+    stock_turns: Annotated[
+        Path | None, typer.Option(help="Folder of <id>.rttm files that stand in for running stock pyannote.")
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Word, speaker and hallucination errors on the evaluation data."""
+    _require_packages()
+    from benchmarks.accuracy import DEFAULT_PEERS, measure_accuracy
+    from benchmarks.report import RESULTS
+
+    _run(
+        measure_accuracy(
+            url=url,
+            model=model,
+            sets=_names(sets),
+            peers=DEFAULT_PEERS if peers is None else _names(peers),
+            limit=limit,
+            detect_language=detect_language,
+            with_hark=hark,
+            fresh=fresh,
+            stock_turns=stock_turns,
+            command=_command(),
+            results=results or RESULTS,
+            say=_say,
+        )
+    )
+
+
+def throughput(
+    *,
+    url: Url = _DEFAULT_URL,
+    model: Model = None,
+    file: Annotated[str, typer.Option(help="Recording: an id of the evaluation data.")] = "meet_dev2",
+    runs: Annotated[int, typer.Option(min=1, help="Rounds; every system runs once in each.")] = 3,
+    glued_excerpt_s: Annotated[
+        float, typer.Option(help="Seconds of the recording for the glued peer, which is slow; 0 for all, <0 for none.")
+    ] = 120.0,
+    pid: Annotated[
+        int | None, typer.Option(help="Process of the service, to count it and its children; found by name otherwise.")
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Seconds of audio per second, CPU and memory on a long recording, systems alternating."""
+    _require_packages()
+    from benchmarks.report import RESULTS
+    from benchmarks.throughput import measure_throughput
+
+    _run(
+        measure_throughput(
+            url=url,
+            model=model,
+            item_id=file,
+            runs=runs,
+            glued_excerpt_s=glued_excerpt_s,
+            service_pid=pid,
+            command=_command(),
+            results=results or RESULTS,
+            say=_say,
+        )
+    )
+
+
+def latency(
+    *,
+    url: Url = _DEFAULT_URL,
+    model: Model = None,
+    clip: Annotated[str | None, typer.Option(help="Id of a short recording; one of about 10 s when left out.")] = None,
+    long_file: Annotated[str, typer.Option(help="Id of the long recording that runs beside short requests.")] = (
+        "meet_dev1"
+    ),
+    runs: Annotated[int, typer.Option(min=2, help="Requests of each kind.")] = 20,
+    results: Results = None,
+) -> None:
+    """Overhead of HTTP, eight requests at once, time to the first event, and fairness beside a long file."""
+    _require_packages()
+    from benchmarks.latency import measure_latency
+    from benchmarks.report import RESULTS
+
+    _run(
+        measure_latency(
+            url=url,
+            model=model,
+            clip_id=clip,
+            long_id=long_file,
+            runs=runs,
+            command=_command(),
+            results=results or RESULTS,
+            say=_say,
+        )
+    )
+
+
+def _run(measurement: Coroutine[Any, Any, str]) -> None:
+    from benchmarks.errors import BenchmarkError
+
+    try:
+        typer.echo(asyncio.run(measurement))
+    except (BenchmarkError, ValueError) as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(code=1) from fault
+
+
+def _require_packages() -> None:
+    from importlib.util import find_spec
+
+    needed = {"jiwer": "jiwer", "meeteval": "meeteval", "psutil": "psutil", "whisper_normalizer": "whisper-normalizer"}
+    missing = [package for module, package in needed.items() if find_spec(module) is None]
+    if missing:
+        typer.echo(f"The benchmarks need {', '.join(missing)}: pip install 'hark-speech[bench]'.", err=True)
+        raise typer.Exit(code=1)
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+def _command() -> str:
+    return " ".join(["hark", *sys.argv[1:]])
+
+
+def _say(progress: str) -> None:
+    typer.echo(progress, err=True)

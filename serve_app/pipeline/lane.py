@@ -1,0 +1,107 @@
+"""One lane of a recording: which chunk comes next, and what has been written down so far. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from serve_app.audio.plan import Chunk, PlanSettings, next_chunk
+from serve_app.audio.recording import Span
+from serve_app.pipeline.review import Heard, Hole, Review, ReviewSettings, bare_text, review
+from serve_app.ports import Recognition
+
+MAX_RETRIES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStep:
+    """A chunk to recognize; `retry` counts the attempts that ended in a repetition loop."""
+
+    chunk: Chunk
+    retry: int = 0
+    repairs: tuple[Hole, ...] = ()
+
+
+class Lane:
+    """A state machine: `step()` names the next chunk, `accept()` takes what was heard in it."""
+
+    def __init__(self, spans: Sequence[Span], *, plan: PlanSettings, checks: ReviewSettings) -> None:
+        self._spans = tuple(spans)
+        self._plan = plan
+        self._checks = checks
+        self._from_s = spans[0].start_s
+        self._holes: tuple[Hole, ...] = ()
+        self._retry = 0
+        self._step: LaneStep | None = None
+        self._words: list[Heard] = []
+        self.invented_words = 0
+
+    @property
+    def words(self) -> list[Heard]:
+        """Everything heard so far, in the order of the file."""
+        return sorted(self._words, key=lambda h: h.word.start_s)
+
+    @property
+    def final_until_s(self) -> float:
+        """Words before this file time will not change any more."""
+        return min([self._from_s, *(hole.spans[0].start_s for hole in self._holes)])
+
+    def step(self) -> LaneStep | None:
+        """Return the next chunk, or None when the lane is done."""
+        if self._holes:
+            spans = tuple(span for hole in self._holes for span in hole.spans)
+            self._step = LaneStep(chunk=Chunk(spans=spans), repairs=self._holes)
+        else:
+            # After a loop, a shorter window gives the decoder another view of the same speech.
+            room_s = self._plan.chunk_s / (1 + self._retry)
+            chunk = next_chunk(self._spans, self._from_s, self._plan, room_s=room_s)
+            self._step = LaneStep(chunk=chunk, retry=self._retry) if chunk else None
+        return self._step
+
+    def accept(self, recognition: Recognition) -> None:
+        """Take the outcome of the last step."""
+        if self._step is None:
+            raise RuntimeError("a lane accepts one recognition for each step")
+        step, self._step = self._step, None
+        found = review(step.chunk, recognition, self._checks)
+        self.invented_words += found.invented
+        if step.repairs:
+            self._holes = ()
+            self._fill_holes(step.repairs, found.words)
+            return
+        self._words.extend(found.words)
+        self._holes = found.holes
+        if found.resume_s is not None and self._may_resume(step, found):
+            self._from_s = found.resume_s
+        else:
+            self._from_s = max(self._from_s, step.chunk.spans[-1].end_s)
+
+    def _may_resume(self, step: LaneStep, found: Review) -> bool:
+        """Going on always moves forward, or has one retry less left."""
+        self._retry = step.retry + 1 if found.looped and step.retry < MAX_RETRIES else 0
+        return self._retry > 0 or (found.resume_s or 0.0) > self._from_s
+
+    def _fill_holes(self, holes: Sequence[Hole], words: Sequence[Heard]) -> None:
+        """Put repaired words in; where nothing was found, the doubtful word of the first attempt stands.
+
+        A hole is tried once: what stays empty twice is taken for silence.
+        """
+        for hole in holes:
+            start_s, end_s = hole.spans[0].start_s, hole.spans[-1].end_s
+            inside = [h for h in words if start_s <= h.word.start_s < end_s]
+            if not inside and hole.doubtful is not None:
+                inside = [hole.doubtful]
+            self._words.extend(without_echo(self.words, inside, start_s, end_s))
+
+
+def without_echo(known: Sequence[Heard], repaired: Sequence[Heard], start_s: float, end_s: float) -> list[Heard]:
+    """Drop words at the edges of a repair that only repeat the known word next to the hole."""
+    before = [bare_text(h.word.text) for h in known if h.word.start_s < start_s][-2:]
+    after = [bare_text(h.word.text) for h in known if h.word.start_s >= end_s][:2]
+    kept = list(repaired)
+    for n in (2, 1):
+        if kept and before[-n:] == [bare_text(h.word.text) for h in kept[:n]] and len(before) >= n:
+            kept = kept[n:]
+        if kept and after[:n] == [bare_text(h.word.text) for h in kept[-n:]] and len(after) >= n:
+            kept = kept[:-n]
+    return kept
