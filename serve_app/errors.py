@@ -1,24 +1,24 @@
 """Every fault a caller can meet.
 
-    SpeechError
-    ├── InvalidRequest            400  INVALID_REQUEST
-    │   ├── MissingFile           400  MISSING_FILE
-    │   ├── UnsupportedFormat     400  UNSUPPORTED_FORMAT
-    │   ├── CorruptMedia          400  CORRUPT_MEDIA
-    │   ├── UnknownModel          400  UNKNOWN_MODEL
-    │   └── UnknownLanguage       400  UNKNOWN_LANGUAGE
-    ├── Unauthenticated           401  UNAUTHENTICATED
-    ├── Forbidden                 403  FORBIDDEN
-    ├── NotFound                  404  NOT_FOUND
-    ├── FileTooLarge              413  FILE_TOO_LARGE
-    ├── AudioTooLong              413  AUDIO_TOO_LONG
-    ├── RateLimited               429  RATE_LIMITED
-    ├── QuotaExceeded             429  QUOTA_EXCEEDED
-    ├── ConcurrencyLimit          429  STT_CONCURRENCY_LIMIT
-    ├── ModelQueueFull            429  STT_UPSTREAM_RATE_LIMIT
-    ├── ClientCancelled           499  STT_CLIENT_CANCELLED
-    ├── InternalError             500  INTERNAL_ERROR
-    └── ModelUnavailable          503  STT_UPSTREAM_UNAVAILABLE
+SpeechError
+├── InvalidRequest            400  INVALID_REQUEST
+│   ├── MissingFile           400  MISSING_FILE
+│   ├── UnsupportedFormat     400  UNSUPPORTED_FORMAT
+│   ├── CorruptMedia          400  CORRUPT_MEDIA
+│   ├── UnknownModel          400  UNKNOWN_MODEL
+│   └── UnknownLanguage       400  UNKNOWN_LANGUAGE
+├── Unauthenticated           401  UNAUTHENTICATED
+├── Forbidden                 403  FORBIDDEN
+├── NotFound                  404  NOT_FOUND
+├── FileTooLarge              413  FILE_TOO_LARGE
+├── AudioTooLong              413  AUDIO_TOO_LONG
+├── RateLimited               429  RATE_LIMITED
+├── QuotaExceeded             429  QUOTA_EXCEEDED
+├── ConcurrencyLimit          429  STT_CONCURRENCY_LIMIT
+├── ModelQueueFull            429  STT_UPSTREAM_RATE_LIMIT
+├── ClientCancelled           499  STT_CLIENT_CANCELLED
+├── InternalError             500  INTERNAL_ERROR
+└── ModelUnavailable          503  STT_UPSTREAM_UNAVAILABLE
 """
 
 from __future__ import annotations

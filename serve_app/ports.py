@@ -5,7 +5,7 @@ Every method may raise a SpeechError; nothing else crosses a port.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -57,13 +57,14 @@ class RecognizeOptions:
     """How to decode one chunk."""
 
     language: str | None = None  # None: detect from this chunk
+    language_hint: str | None = None  # detection leaves it only on strong evidence
     language_candidates: tuple[str, ...] = ()
     task: Task = "transcribe"
     prompt: str | None = None
     temperature: float = 0.0  # 0: beam search; above: sampling
     retry: int = 0  # 1, 2: decode again after a repetition loop, forbidding repeated n-grams
     request_id: str = ""  # batches are shared fairly between requests
-    priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings
+    priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings; lower goes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,7 @@ class SpeakerWindows:
 
 
 class MediaDecoder(Protocol):
-    def decode(self, source: MediaFile) -> AsyncIterator[DecodedBlock]:
+    def decode(self, source: MediaFile) -> AsyncGenerator[DecodedBlock]:
         """Decode to mono 16 kHz in order, a block at a time.
 
         Raises UnsupportedFormat or CorruptMedia before the first block when nothing can be decoded.
@@ -110,7 +111,10 @@ class MediaDecoder(Protocol):
 
 class VoiceDetector(Protocol):
     async def speech_probabilities(self, recording: Recording, span: Span) -> npt.NDArray[np.float32]:
-        """Return (n_frames,) speech probabilities, one per 512 samples (32 ms) from the span's start."""
+        """Return (n_frames,) speech probabilities, one per 512 samples (32 ms) from the span's start.
+
+        The recording holds at least `audio.speech.with_context(span)`.
+        """
 
 
 class Recognizer(Protocol):
@@ -124,8 +128,11 @@ class LanguageIdentifier(Protocol):
 
 
 class Diarizer(Protocol):
-    async def speaker_windows(self, recording: Recording, span: Span) -> SpeakerWindows:
-        """Find local speakers and their embeddings in the windows that start inside the span."""
+    async def speaker_windows(self, recording: Recording, span: Span, *, duration_s: float) -> SpeakerWindows:
+        """Find local speakers and their voices in the windows of a file of `duration_s` that start inside the span.
+
+        The recording holds at least `audio.windows.samples_needed(span, duration_s)`.
+        """
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
@@ -155,6 +162,11 @@ TranscribeEvent = Progress | SegmentReady | Transcript
 class Transcriber(Protocol):
     def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
         """Run the whole pipeline; the last event is the Transcript. Closing the iterator stops the work."""
+
+
+class SampleStore(Protocol):
+    def put(self, samples: Waveform) -> object:
+        """Keep samples where every replica can read them; return what `Block.samples` is to hold."""
 
 
 class Fetcher(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,13 @@ class FasterWhisperRecognizer:
     """
 
     def __init__(
-        self, weights: Path | str, *, device: str = "cpu", compute_type: str = "int8", threads: int = 1, beam_size: int = 5
+        self,
+        weights: Path | str,
+        *,
+        device: str = "cpu",
+        compute_type: str = "int8",
+        threads: int = 1,
+        beam_size: int = 5,
     ) -> None:
         import ctranslate2
         from faster_whisper import WhisperModel
@@ -82,7 +88,7 @@ class FasterWhisperRecognizer:
         language, probability = options.language or "en", 1.0
         if options.language is None and self.multilingual:
             probabilities = self._language_probabilities(output, options.language_candidates)
-            language, probability = max(probabilities.items(), key=lambda item: item[1])
+            language, probability = choose_language(probabilities, options.language_hint)
         return EncodedWindow(
             states=np.array(output.to_device(self._cpu) if self._cpu else output),
             duration_s=len(waveform) / SAMPLE_RATE_HZ,
@@ -108,9 +114,7 @@ class FasterWhisperRecognizer:
         for members in groups.values():
             states = self._from_array(np.concatenate([windows[i].states for i in members]))
             decoded = self._generate(states, [prompts[i] for i in members], windows[members[0]].options)
-            for i, recognition in zip(
-                members, self._recognitions([windows[i] for i in members], decoded), strict=True
-            ):
+            for i, recognition in zip(members, self._recognitions([windows[i] for i in members], decoded), strict=True):
                 results[i] = recognition
         return [r for r in results if r is not None]
 
@@ -206,6 +210,14 @@ class FasterWhisperRecognizer:
                 self._model.hf_tokenizer, self._model.model.is_multilingual, task=task, language=language
             )
         return self._tokenizers[key]
+
+
+def choose_language(probabilities: Mapping[str, float], hint: str | None) -> tuple[str, float]:
+    """Return the likeliest language, but stay with the hint unless the evidence against it is strong."""
+    best, probability = max(probabilities.items(), key=lambda item: item[1])
+    if hint in probabilities and (probability < 0.8 or probabilities[hint] > 0.1):
+        return hint, probabilities[hint]
+    return best, probability
 
 
 def _recognition(

@@ -70,9 +70,7 @@ class Chunk:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def split_long_spans(
-    spans: Sequence[Span], *, longest_s: float, weakest: Callable[[Span], float]
-) -> list[Span]:
+def split_long_spans(spans: Sequence[Span], *, longest_s: float, weakest: Callable[[Span], float]) -> list[Span]:
     """Split spans above `longest_s` at the time `weakest` names inside their latter part."""
     split: list[Span] = []
     for span in spans:

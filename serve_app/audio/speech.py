@@ -27,7 +27,7 @@ class SpeechSettings:
     offset: float = 0.25  # and goes on while frames are at least this probable
     min_speech_s: float = 0.09  # shorter runs are clicks
     min_silence_s: float = 0.25  # shorter pauses are bridged
-    padding_s: float = 0.2  # added on both sides, at most to the middle of the pause: first and last sounds are faint
+    padding_s: float = 0.3  # added on both sides, at most to the middle of the pause: first and last sounds are faint
     sure: float = 0.95  # a run with such a frame is speech wherever it stands; sung or played notes stay below
     support_window_s: float = 15.0  # other runs need confident frames around them, up to this far on both sides,
     min_support: float = 0.1  # in at least this share of the time
@@ -92,7 +92,8 @@ def frame_levels_db(waveform: Waveform) -> npt.NDArray[np.float32]:
     padded[: waveform.size] = waveform
     frames = padded.reshape(n_frames, FRAME_SAMPLES)
     powers = np.einsum("fs,fs->f", frames, frames) / FRAME_SAMPLES
-    return (10.0 * np.log10(np.maximum(powers, 1e-12))).astype(np.float32)
+    levels: npt.NDArray[np.float32] = (10.0 * np.log10(np.maximum(powers, 1e-12))).astype(np.float32)
+    return levels
 
 
 def total_s(spans: Sequence[Span]) -> float:
@@ -121,7 +122,8 @@ def _believable(
     left = np.maximum(runs[:, 0] - reach, 0)
     right = np.minimum(runs[:, 1] + reach, len(probabilities))
     supported = confident[right] - confident[left] >= settings.min_support * (right - left)
-    return runs[(peaks >= settings.sure) | ((peaks >= settings.onset) & supported)]
+    believable: npt.NDArray[np.bool_] = (peaks >= settings.sure) | ((peaks >= settings.onset) & supported)
+    return runs[believable]
 
 
 def _bridged(runs: npt.NDArray[np.intp], min_gap: float) -> npt.NDArray[np.intp]:

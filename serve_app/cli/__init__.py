@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from serve_app.cli import doctor, models, transcribe
+from serve_app.cli import bench, doctor, models, serve, transcribe
 
 _COMMANDS = (
+    serve,
+    transcribe,
     models,
     doctor,
-    transcribe,
+    bench,
 )
 
 app = typer.Typer(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from serve_app.audio.plan import Chunk, PlanSettings, next_chunk
 from serve_app.audio.recording import Span
-from serve_app.pipeline.review import Heard, Hole, Review, ReviewSettings, bare_text, review
+from serve_app.pipeline.review import Hole, Review, ReviewSettings, bare_text, review
 from serve_app.ports import Recognition
+from serve_app.transcript.merge import Heard
 
 MAX_RETRIES = 2
 
@@ -19,7 +20,7 @@ class LaneStep:
 
     chunk: Chunk
     retry: int = 0
-    repairs: tuple[Hole, ...] = ()
+    repairs: tuple[Hole, ...] = ()  # the holes it fills; empty: speech not decoded before
 
 
 class Lane:
@@ -34,6 +35,7 @@ class Lane:
         self._retry = 0
         self._step: LaneStep | None = None
         self._words: list[Heard] = []
+        self._done = False
         self.invented_words = 0
 
     @property
@@ -46,6 +48,16 @@ class Lane:
         """Words before this file time will not change any more."""
         return min([self._from_s, *(hole.spans[0].start_s for hole in self._holes)])
 
+    @property
+    def done(self) -> bool:
+        """Whether every chunk has been decoded."""
+        return self._done
+
+    @property
+    def reached_s(self) -> float:
+        """Decoding has come this far on the file's clock."""
+        return self._from_s
+
     def step(self) -> LaneStep | None:
         """Return the next chunk, or None when the lane is done."""
         if self._holes:
@@ -56,6 +68,7 @@ class Lane:
             room_s = self._plan.chunk_s / (1 + self._retry)
             chunk = next_chunk(self._spans, self._from_s, self._plan, room_s=room_s)
             self._step = LaneStep(chunk=chunk, retry=self._retry) if chunk else None
+            self._done = chunk is None
         return self._step
 
     def accept(self, recognition: Recognition) -> None:
@@ -69,7 +82,10 @@ class Lane:
             self._holes = ()
             self._fill_holes(step.repairs, found.words)
             return
-        self._words.extend(found.words)
+        resumed = [h for h in self._words if 0 <= step.chunk.spans[0].start_s - h.word.end_s < 0.05]
+        self._words.extend(
+            without_echo(self.words, found.words, self._from_s, float("inf")) if resumed else found.words
+        )
         self._holes = found.holes
         if found.resume_s is not None and self._may_resume(step, found):
             self._from_s = found.resume_s

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Span
 from serve_app.ports import Recognition
+from serve_app.transcript.merge import Heard
 from serve_app.transcript.model import Word
 
 
@@ -32,15 +33,6 @@ class ReviewSettings:
     no_speech_prob: float = 0.6
     min_avg_logprob: float = -1.0
     rush_words: int = 4  # this many words in a row without duration stand for no sound
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """A word and how it came: `opens_segment` when the recognizer began a segment with it."""
-
-    word: Word
-    opens_segment: bool
-    language: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

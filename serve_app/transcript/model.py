@@ -47,7 +47,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warning:  # noqa: A001 - the wire contract's own term
+class Warning:
     """Something the caller should know that did not stop the request."""
 
     code: str

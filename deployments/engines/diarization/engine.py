@@ -9,7 +9,13 @@ import numpy.typing as npt
 
 from deployments.engines.diarization.features import HOP_SAMPLES, centered, log_mel
 from deployments.engines.diarization.linking import LinkingOptions, link_local_speakers
-from deployments.engines.diarization.models import TRUNK_CONTEXT_FRAMES, TRUNK_HOP_FRAMES, OnnxVoiceModels, VoiceModels
+from deployments.engines.diarization.models import (
+    TRUNK_CONTEXT_FRAMES,
+    TRUNK_HOP_FRAMES,
+    OnnxVoiceModels,
+    TorchVoiceModels,
+    VoiceModels,
+)
 from deployments.engines.diarization.turns import Diarization, find_turns
 from deployments.engines.diarization.vbx import Plda
 from deployments.engines.diarization.voices import (
@@ -34,15 +40,13 @@ if TYPE_CHECKING:
 
 Starts = npt.NDArray[np.int_]
 
-_WINDOWS_AT_ONCE = 8  # larger batches were not faster on a CPU
-_TRUNK_FRAMES_AT_ONCE = 100  # 8 s of audio, ~0.15 s of work: how often a cancellation is seen
-
 
 class PyannoteDiarizer:
     """Local speakers of any span of a file, and their linking over the whole file.
 
     The embedding network runs once over the audio instead of once per window and local speaker; only the pooling over
-    time is done for each. `device` is "cpu" (ONNX weights) or a torch device (the hub's checkpoints).
+    time is done for each. A folder of ONNX weights runs on the CPU with so many `threads`, a folder as the hub's
+    pyannote/speaker-diarization-community-1 on the torch `device`.
     """
 
     def __init__(
@@ -52,10 +56,14 @@ class PyannoteDiarizer:
         device: str = "cpu",
         threads: int = 1,
         linking: LinkingOptions | None = None,
-        models: VoiceModels | None = None,
     ) -> None:
-        self._models = models or OnnxVoiceModels(weights_dir=weights_dir, threads=threads)
-        self._plda = Plda.load(weights_dir)
+        hub_folder = (weights_dir / "plda").is_dir()
+        self._models: VoiceModels = (
+            TorchVoiceModels(weights_dir=weights_dir, device=device)
+            if hub_folder
+            else OnnxVoiceModels(weights_dir=weights_dir, threads=threads)
+        )
+        self._plda = Plda.load(weights_dir / "plda" if hub_folder else weights_dir)
         self._linking = linking or LinkingOptions()
 
     def speaker_windows(
@@ -104,7 +112,7 @@ class PyannoteDiarizer:
     def _segment(self, waveform: Waveform, starts: Starts, cancelled: Callable[[], bool]) -> Activity:
         """Return the activity in the windows that start at these samples of the waveform."""
         parts = [np.zeros((0, FRAMES_PER_WINDOW, LOCAL_SPEAKERS), dtype=np.uint8)]
-        for batch in batches(range(len(starts)), _WINDOWS_AT_ONCE):
+        for batch in batches(range(len(starts)), self._models.windows_at_once):
             _stop_if(cancelled)
             audio = np.zeros((len(batch), WINDOW_SAMPLES), dtype=np.float32)
             for row, start in zip(audio, starts[batch.start : batch.stop], strict=True):
@@ -116,7 +124,7 @@ class PyannoteDiarizer:
     def _embed(
         self, waveform: Waveform, offset: int, starts: Starts, activity: Activity, cancelled: Callable[[], bool]
     ) -> npt.NDArray[np.float32]:
-        """Return the voices in the windows that start at these samples of the file; so does the waveform at `offset`."""
+        """Return the voices in the windows that start at these samples of the file; the waveform starts at `offset`."""
         weight, bias = self._models.projection
         embeddings = np.full((*activity.shape[::2], len(bias)), np.nan, dtype=np.float32)
         # The trunk's grid is the file's: start at the first feature frame that begins a trunk frame of the file.
@@ -146,7 +154,7 @@ class PyannoteDiarizer:
         """Return (n_channels, n_trunk_frames) activations, zero where they are not needed."""
         n_channels = self._models.projection[0].shape[1] // 2
         activations = np.zeros((n_channels, len(needed)), dtype=np.float32)
-        for block in batches(range(len(needed)), _TRUNK_FRAMES_AT_ONCE):
+        for block in batches(range(len(needed)), self._models.trunk_frames_at_once):
             if not needed[block.start : block.stop].any():
                 continue
             _stop_if(cancelled)

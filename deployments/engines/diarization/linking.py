@@ -63,10 +63,14 @@ def link_local_speakers(
     if len(training) < max(bounds.at_least or 1, 2):
         training = embeddings[active]
     centroids = _centroids(training, step_s, plda, bounds, options)
-    if bounds.at_most is None or len(centroids) < bounds.at_most:
+    room = None if bounds.at_most is None else bounds.at_most - len(centroids)
+    if room != 0:
         voices = embeddings[active & (clean >= options.min_stranger_ratio)]
-        strangers = _strangers(voices, centroids, step_s, options)
-        centroids = np.concatenate([centroids, strangers])[: bounds.at_most]
+        centroids = np.concatenate([centroids, _strangers(voices, centroids, step_s, options)[:room]])
+    at_least = min(bounds.at_least or 1, len(training))
+    if len(centroids) < at_least:
+        training = _thinned(training, options.max_clustered)
+        centroids = _means(training, np.eye(at_least)[_split_into(_unit(training), at_least)])
     return _assign(embeddings, active, centroids)
 
 
@@ -81,7 +85,7 @@ def _thinned(embeddings: Embeddings, at_most: int) -> Embeddings:
 def _centroids(
     voices: Embeddings, step_s: float, plda: Plda, bounds: SpeakerBounds, options: LinkingOptions
 ) -> Embeddings:
-    """Return (n_clusters, n_dims), as many as the bounds allow and the voices suggest."""
+    """Return (n_clusters, n_dims), as many as the voices suggest, at most as many as the bounds allow."""
     if len(voices) < 2 or bounds.at_most == 1:
         return np.asarray(voices.mean(axis=0, keepdims=True))
     training = _thinned(voices, options.max_clustered)
@@ -92,11 +96,7 @@ def _centroids(
         evidence_scale=options.evidence_per_s * step_s * len(voices) / len(training),
         speaker_penalty=options.speaker_penalty,
     )
-    weights = _merged(training, weights[:, priors > 1e-7], bounds, options)
-    at_least = min(bounds.at_least or 1, len(training))
-    if weights.shape[1] < at_least:
-        weights = np.eye(at_least)[_split_into(_unit(training), at_least)]
-    return _means(training, weights)
+    return _means(training, _merged(training, weights[:, priors > 1e-7], bounds, options))
 
 
 def _merged(training: Embeddings, weights: Matrix, bounds: SpeakerBounds, options: LinkingOptions) -> Matrix:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ TRUNK_CONTEXT_FRAMES = 120  # its receptive field reaches 112 feature frames to 
 class VoiceModels(Protocol):
     """Segmentation and speaker embedding, without pooling: that is shared by all libraries."""
 
+    windows_at_once: int
+    trunk_frames_at_once: int
+
     @property
     def projection(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return weight (n_dims, 2 * n_channels) and bias (n_dims,) that turn mean and deviation into an embedding."""
@@ -34,6 +37,9 @@ class VoiceModels(Protocol):
 
 class OnnxVoiceModels:
     """Both networks in onnxruntime: the fastest of what was tried on a CPU, and no torch in the process."""
+
+    windows_at_once = 8  # larger batches were not faster
+    trunk_frames_at_once = 100  # 8 s of audio, ~0.15 s of work: how often a cancellation is seen
 
     def __init__(self, *, weights_dir: Path, threads: int) -> None:
         import onnx
@@ -65,10 +71,46 @@ class OnnxVoiceModels:
         self._trunk = session(cut.SerializeToString())
 
     def segment(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        scores: npt.NDArray[np.float32] = self._segmentation.run(None, {"input": windows[:, None, :]})[0]
-        return scores
+        return np.asarray(self._segmentation.run(None, {"input": windows[:, None]})[0])
 
     def trunk(self, features: Features) -> npt.NDArray[np.float32]:
         name = self._trunk.get_inputs()[0].name
         activations: npt.NDArray[np.float32] = self._trunk.run(None, {name: features[None]})[0]
         return activations.reshape(-1, activations.shape[-1])
+
+
+class TorchVoiceModels:
+    """Both networks in torch, from a folder as the hub's pyannote/speaker-diarization-community-1: for GPUs."""
+
+    windows_at_once = 64
+    trunk_frames_at_once = 750
+
+    def __init__(self, *, weights_dir: Path, device: str) -> None:
+        import torch
+        from pyannote.audio import Model
+
+        def network(name: str) -> Any:
+            loaded = Model.from_pretrained(weights_dir / name)
+            if loaded is None:
+                raise FileNotFoundError(f"{weights_dir / name} holds no model")
+            return loaded.eval().to(device)
+
+        self._torch = torch
+        self._device = torch.device(device)
+        self._segmentation = network("segmentation")
+        self._resnet = network("embedding").resnet
+        layer = self._resnet.seg_1
+        self.projection = (
+            layer.weight.detach().float().cpu().numpy(),
+            layer.bias.detach().float().cpu().numpy(),
+        )
+
+    def segment(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        with self._torch.inference_mode():
+            scores = self._segmentation(self._torch.from_numpy(windows)[:, None].to(self._device))
+        return np.asarray(scores.float().cpu().numpy())
+
+    def trunk(self, features: Features) -> npt.NDArray[np.float32]:
+        with self._torch.inference_mode():
+            activations = self._resnet.forward_frames(self._torch.from_numpy(features)[None].to(self._device))
+        return np.asarray(activations.flatten(0, -2).float().cpu().numpy())

@@ -1,0 +1,180 @@
+"""Typed settings of the application: what a profile says under `args`. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from serve_app.admission.catalogue import ModelCatalogue
+    from serve_app.api.services import ApiSettings
+    from serve_app.pipeline.settings import PipelineSettings
+
+WHISPER_MODELS = {
+    "large-v3-turbo": ("Whisper large-v3-turbo", "fast"),
+    "large-v3": ("Whisper large-v3", "standard"),
+    "medium": ("Whisper medium", "standard"),
+    "small": ("Whisper small", "very_fast"),
+    "base": ("Whisper base", "very_fast"),
+    "tiny.en": ("Whisper tiny, English only", "very_fast"),
+}
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecognizerSettings(_Settings):
+    """One Whisper model. Its replicas and resources stand under `deployments`, as `recognizer-<model>`."""
+
+    weights: str  # name of the weight set in configs/weights.yaml
+    device: str = "cpu"
+    compute_type: str = "int8"  # CTranslate2's: int8, float16, int8_float16, …
+    threads: int = Field(default=1, ge=1)  # CPU threads; two replicas of one thread beat one replica of two
+    beam_size: int = Field(default=5, ge=1)
+    max_batch: int = Field(default=4, ge=1)  # windows decoded together
+    max_waiting: int = Field(default=256, ge=1)  # windows queued in a replica before it says that it is full
+
+
+class DiarizerSettings(_Settings):
+    """The diarization models."""
+
+    weights: str
+    device: str = "cpu"
+    threads: int = Field(default=1, ge=1)
+
+
+class VoiceDetectorSettings(_Settings):
+    """Silero's voice activity detection, which comes with faster-whisper."""
+
+    threads: int = Field(default=1, ge=1)
+
+
+class AnonymousSettings(_Settings):
+    """What callers without credentials may do once an operator key is set; null is unlimited."""
+
+    requests_per_day: int | None = Field(default=3, ge=0)
+    concurrency: int | None = Field(default=1, ge=1)
+    max_file_bytes: int | None = Field(default=100_000_000, ge=1)
+    max_duration_s: float | None = None
+
+
+class HttpSettings(_Settings):
+    """The HTTP side."""
+
+    operator_key: str | None = Field(
+        default=None, repr=False
+    )  # HARK_OPERATOR_KEY; null: every caller is the local owner
+    anonymous: AnonymousSettings = AnonymousSettings()
+    max_file_bytes: int = Field(default=8 * 1024**3, ge=1)
+    max_duration_s: float | None = None  # null: unlimited
+    request_deadline_s: float = Field(default=3600.0, gt=0)
+    trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
+    allow_private_urls: bool = False  # `url=` may name addresses of this network
+
+
+class PipelineOptions(_Settings):
+    """Bounds of one request; the algorithm's own thresholds have measured defaults in the code."""
+
+    lanes_in_flight: int = Field(default=8, ge=1)
+    diarizations_in_flight: int = Field(default=3, ge=1)
+    lane_s: float = Field(default=120.0, ge=30)
+
+
+class AppSettings(_Settings):
+    """Everything the application is built from."""
+
+    profile: str
+    data_dir: Path | None = None  # HARK_DATA_DIR; null: ~/.local/share/hark
+    recognizers: dict[str, RecognizerSettings] = Field(min_length=1)  # by model id
+    substitute: str  # the loaded model that answers for known ones that are not
+    strict_models: bool = False  # refuse them instead
+    diarizer: DiarizerSettings | None = None
+    voice_detector: VoiceDetectorSettings = VoiceDetectorSettings()
+    pipeline: PipelineOptions = PipelineOptions()
+    api: HttpSettings = HttpSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_environment(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Secrets and places come from the environment, so that no file holds them."""
+        merged = dict(values)
+        if key := os.environ.get("HARK_OPERATOR_KEY"):
+            api = merged.get("api") or {}
+            merged["api"] = {**(api if isinstance(api, dict) else api.model_dump()), "operator_key": key}
+        if data_dir := os.environ.get("HARK_DATA_DIR"):
+            merged.setdefault("data_dir", data_dir)
+        return merged
+
+    @model_validator(mode="after")
+    def _substitute_is_loaded(self) -> AppSettings:
+        unknown = sorted(set(self.recognizers) - set(WHISPER_MODELS))
+        if unknown:
+            raise ValueError(f"unknown models {unknown}; known are {sorted(WHISPER_MODELS)}")
+        if self.substitute not in self.recognizers:
+            raise ValueError(f"substitute {self.substitute!r} is not among the recognizers {sorted(self.recognizers)}")
+        return self
+
+    def data_path(self) -> Path:
+        """Return the data directory."""
+        from serve_app.adapters.weights import default_data_dir
+
+        return self.data_dir or default_data_dir()
+
+    def weights_path(self, name: str) -> Path:
+        """Return where a weight set lies."""
+        from serve_app.adapters.weights import installed_path
+
+        return installed_path(self.data_path(), name)
+
+    def weight_sets(self) -> list[str]:
+        """Return the names of the weight sets that must be installed."""
+        names = [r.weights for r in self.recognizers.values()]
+        return names + ([self.diarizer.weights] if self.diarizer else [])
+
+    def catalogue(self) -> ModelCatalogue:
+        """Return the models clients may name."""
+        from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
+
+        contract = ("large-v3-turbo", "large-v3", "medium", "small")
+        ids = [*contract, *(model for model in self.recognizers if model not in contract)]
+        return ModelCatalogue(
+            models=tuple(
+                ModelEntry(
+                    id=model,
+                    name=WHISPER_MODELS[model][0],
+                    speed=WHISPER_MODELS[model][1],
+                    languages=1 if model.endswith(".en") else 99,
+                    available=model in self.recognizers,
+                )
+                for model in ids
+            ),
+            substitute=self.substitute,
+            strict=self.strict_models,
+        )
+
+    def api_settings(self) -> ApiSettings:
+        """Return the settings of the HTTP side."""
+        from serve_app.admission.gate import AnonymousLimits
+        from serve_app.api.services import ApiSettings
+
+        return ApiSettings(
+            spool_dir=self.data_path() / "spool",
+            anonymous=AnonymousLimits(**self.api.anonymous.model_dump()),
+            server_sends_request_id=True,
+            **self.api.model_dump(exclude={"anonymous", "allow_private_urls"}),
+        )
+
+    def pipeline_settings(self) -> PipelineSettings:
+        """Return the settings of the pipeline."""
+        from serve_app.audio.plan import PlanSettings
+        from serve_app.pipeline.settings import PipelineSettings
+
+        return PipelineSettings(
+            lanes_in_flight=self.pipeline.lanes_in_flight,
+            diarizations_in_flight=self.pipeline.diarizations_in_flight,
+            plan=PlanSettings(lane_s=self.pipeline.lane_s),
+        )

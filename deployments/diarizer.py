@@ -1,0 +1,35 @@
+"""The diarizer as a deployment: windows of any part of a file, and the linking over the whole of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ray import ObjectRef
+
+from configs.settings import DiarizerSettings
+from deployments.local import LocalDiarizer
+from deployments.remote import resolved, speech_errors
+from serve_app.audio.recording import Recording, Span
+from serve_app.ports import SpeakerBounds, SpeakerWindows
+from serve_app.transcript.model import Turn
+
+
+class DiarizerDeployment:
+    """Serves ports.Diarizer."""
+
+    def __init__(self, settings: DiarizerSettings, weights: Path) -> None:
+        self._diarizer = LocalDiarizer(settings, weights)
+
+    @speech_errors
+    async def speaker_windows(self, recording: Recording, span: Span, duration_s: float) -> SpeakerWindows:
+        return await self._diarizer.speaker_windows(await resolved(recording), span, duration_s=duration_s)
+
+    @speech_errors
+    async def link_speakers(
+        self, boxed: list[ObjectRef[list[SpeakerWindows]]], duration_s: float, bounds: SpeakerBounds
+    ) -> tuple[Turn, ...]:
+        return await self._diarizer.link_speakers(await boxed[0], duration_s=duration_s, bounds=bounds)
+
+    async def check_health(self) -> None:
+        """Serve restarts the replica when this raises or hangs."""
+        await self._diarizer.ping()

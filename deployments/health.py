@@ -1,0 +1,68 @@
+"""The state of the cluster's deployments as `GET /health` tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import ray
+from ray import serve
+
+from serve_app.api.services import HealthReport
+
+TTL_S = 1.0  # health is asked for by many; the controller should not be
+TIMEOUT_S = 5.0
+
+
+class ClusterHealth:
+    """Asks Serve's controller, at most once a second."""
+
+    def __init__(self, *, app_name: str, profile: str) -> None:
+        self._app_name = app_name
+        self._profile = profile
+        self._report: HealthReport | None = None
+        self._until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def __call__(self) -> HealthReport:
+        async with self._asking:
+            if self._report is None or time.monotonic() >= self._until:
+                self._report = await self._ask()
+                self._until = time.monotonic() + TTL_S
+            return self._report
+
+    async def _ask(self) -> HealthReport:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                status, resources = await asyncio.to_thread(lambda: (serve.status(), ray.cluster_resources()))
+        except Exception as error:  # a controller that restarts: this replica still answers requests
+            return HealthReport(
+                status="degraded",
+                able_to_serve=True,
+                details={"profile": self._profile, "controller": f"no answer ({type(error).__name__})"},
+            )
+        application = status.applications[self._app_name]
+        deployments = {name: _state(overview) for name, overview in application.deployments.items()}
+        running = all(d["replicas_running"] > 0 or d["may_be_idle"] for d in deployments.values())
+        healthy = running and all(d["status"] in {"HEALTHY", "UPSCALING", "DOWNSCALING"} for d in deployments.values())
+        gpus = [key.removeprefix("accelerator_type:") for key in resources if key.startswith("accelerator_type:")]
+        return HealthReport(
+            status="ok" if healthy else "degraded" if running else "starting",
+            able_to_serve=running,
+            gpu_available=resources.get("GPU", 0) > 0,
+            gpu_name=gpus[0] if gpus else None,
+            deployments=deployments,
+            details={"profile": self._profile},
+        )
+
+
+def _state(overview: Any) -> dict[str, Any]:
+    states = {str(getattr(k, "value", k)): v for k, v in overview.replica_states.items()}
+    return {
+        "status": str(getattr(overview.status, "value", overview.status)),
+        "replicas_running": states.get("RUNNING", 0),
+        "replicas_starting": states.get("STARTING", 0),
+        "may_be_idle": sum(states.values()) == 0
+        and str(getattr(overview.status, "value", overview.status)) == "HEALTHY",
+    }

@@ -1,0 +1,171 @@
+"""Deployment handles as ports, and Ray's failures as SpeechErrors: the only place that knows both."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import ray
+from ray import ObjectRef
+from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.serve.exceptions import BackPressureError, RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from serve_app.audio.plan import Chunk
+from serve_app.audio.recording import Recording, Span, Waveform
+from serve_app.errors import InternalError, ModelQueueFull, ModelUnavailable, SpeechError
+from serve_app.ports import (
+    DecodedBlock,
+    MediaFile,
+    Recognition,
+    RecognizeOptions,
+    SpeakerBounds,
+    SpeakerWindows,
+    TranscribeEvent,
+    TranscribeOptions,
+)
+from serve_app.transcript.model import Turn
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
+
+FETCH_TIMEOUT_S = 60.0  # samples come from this cluster's object store
+
+
+class RaySampleStore:
+    """Keeps samples in Ray's object store, owned by the process that puts them."""
+
+    def put(self, samples: Waveform) -> object:
+        return ray.put(samples)
+
+
+async def resolved(recording: Recording) -> Recording:
+    """Return the recording with its samples at hand, without a copy where they lie on this node."""
+    async with asyncio.timeout(FETCH_TIMEOUT_S):
+        samples = await asyncio.gather(*(_value(block.samples) for block in recording.blocks))
+    blocks = tuple(replace(b, samples=s) for b, s in zip(recording.blocks, samples, strict=True))
+    return Recording(blocks=blocks)
+
+
+async def _value(samples: object) -> object:
+    return await samples if isinstance(samples, ObjectRef) else samples
+
+
+def speech_errors(call: Callable[Params, Awaitable[Result]]) -> Callable[Params, Awaitable[Result]]:
+    """Let only SpeechErrors out of a deployment's method; the rest is the deployment's own fault."""
+
+    @functools.wraps(call)
+    async def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> Result:
+        try:
+            return await call(*args, **kwargs)
+        except SpeechError:
+            raise
+        except Exception as error:
+            raise translated(error) from error
+
+    return wrapped
+
+
+def translated(error: BaseException) -> SpeechError:
+    """Name a failure in the product's own terms."""
+    if isinstance(error, SpeechError):
+        return error
+    if isinstance(error, RayTaskError) and isinstance(error.cause, Exception):
+        return translated(error.cause)
+    if isinstance(error, BackPressureError):
+        return ModelQueueFull("The queue in front of the model is full; try again shortly.", retry_after_s=2)
+    if isinstance(error, RayActorError | RayServeException | RayError | TimeoutError | ConnectionError):
+        kind = type(error).__name__
+        return ModelUnavailable(f"A model deployment is not available ({kind}); try again shortly.", retry_after_s=5)
+    return InternalError(f"A model failed ({type(error).__name__}).")
+
+
+async def _answer(response: Any) -> Any:
+    try:
+        return await response
+    except asyncio.CancelledError:
+        response.cancel()
+        raise
+    except Exception as error:
+        raise translated(error) from error
+
+
+async def _stream(handle_method: Any, *args: Any) -> AsyncGenerator[Any]:
+    responses = handle_method.remote(*args)
+    try:
+        async for response in responses:
+            yield response
+    except (asyncio.CancelledError, GeneratorExit):
+        responses.cancel()
+        raise
+    except Exception as error:
+        raise translated(error) from error
+
+
+class RemoteDecoder:
+    """Implements ports.MediaDecoder."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._decode = handle.options(stream=True).decode
+
+    def decode(self, source: MediaFile) -> AsyncGenerator[DecodedBlock]:
+        return _stream(self._decode, source)
+
+
+class RemoteDetector:
+    """Implements ports.VoiceDetector."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def speech_probabilities(self, recording: Recording, span: Span) -> npt.NDArray[np.float32]:
+        found: npt.NDArray[np.float32] = await _answer(self._handle.speech_probabilities.remote(recording, span))
+        return found
+
+
+class RemoteRecognizer:
+    """Implements ports.Recognizer and ports.LanguageIdentifier."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
+        heard: Recognition = await _answer(self._handle.recognize.remote(recording, chunk, options))
+        return heard
+
+    async def identify(self, recording: Recording, chunk: Chunk, candidates: Sequence[str]) -> dict[str, float]:
+        found: dict[str, float] = await _answer(self._handle.identify.remote(recording, chunk, tuple(candidates)))
+        return found
+
+
+class RemoteDiarizer:
+    """Implements ports.Diarizer. Linking, which takes a whole file's voices, has their references."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._handle = handle
+
+    async def speaker_windows(self, recording: Recording, span: Span, *, duration_s: float) -> SpeakerWindows:
+        found: SpeakerWindows = await _answer(self._handle.speaker_windows.remote(recording, span, duration_s))
+        return found
+
+    async def link_speakers(
+        self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
+    ) -> tuple[Turn, ...]:
+        boxed = [ray.put(list(windows))]
+        turns: tuple[Turn, ...] = await _answer(self._handle.link_speakers.remote(boxed, duration_s, bounds))
+        return turns
+
+
+class RemoteTranscriber:
+    """Implements ports.Transcriber."""
+
+    def __init__(self, handle: DeploymentHandle) -> None:
+        self._transcribe = handle.options(stream=True).transcribe
+
+    def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
+        return _stream(self._transcribe, source, options)

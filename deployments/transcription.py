@@ -1,0 +1,42 @@
+"""The coordinator: runs the pipeline for many requests, off the event loop of the ingress."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+
+from ray.serve.handle import DeploymentHandle
+
+from deployments.remote import RaySampleStore, RemoteDecoder, RemoteDetector, RemoteDiarizer, RemoteRecognizer
+from serve_app.pipeline.settings import PipelineSettings
+from serve_app.pipeline.transcribe import TranscriptionPipeline
+from serve_app.ports import MediaFile, TranscribeEvent, TranscribeOptions
+
+
+class TranscriptionDeployment:
+    """Serves ports.Transcriber."""
+
+    def __init__(
+        self,
+        *,
+        media: DeploymentHandle,
+        detector: DeploymentHandle,
+        recognizers: Mapping[str, DeploymentHandle],
+        diarizer: DeploymentHandle | None,
+        settings: PipelineSettings,
+    ) -> None:
+        remote = {model: RemoteRecognizer(handle) for model, handle in recognizers.items()}
+        self._pipeline = TranscriptionPipeline(
+            decoder=RemoteDecoder(media),
+            detector=RemoteDetector(detector),
+            recognizers=remote,
+            identifiers=remote,
+            diarizer=RemoteDiarizer(diarizer) if diarizer else None,
+            store=RaySampleStore(),
+            settings=settings,
+        )
+
+    async def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
+        async with aclosing(self._pipeline.transcribe(source, options)) as events:
+            async for event in events:
+                yield event

@@ -1,0 +1,43 @@
+"""build(args) -> the Serve application: the only file that sees everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from configs.settings import AppSettings
+
+if TYPE_CHECKING:
+    from ray.serve.deployment import Application
+
+
+def build(args: AppSettings) -> Application:
+    """Bind every deployment of a profile. Named by `import_path` in Serve configs, which also check `args` by it.
+
+    Replicas, resources and queues are the config's: none are set here.
+    """
+    from ray.serve import deployment
+
+    from deployments.diarizer import DiarizerDeployment
+    from deployments.ingress import bind_ingress
+    from deployments.media import MediaDeployment, VoiceDetectorDeployment
+    from deployments.recognizer import RecognizerDeployment
+    from deployments.transcription import TranscriptionDeployment
+
+    recognizers = {
+        model: deployment(name=f"recognizer-{model}")(RecognizerDeployment).bind(
+            settings, args.weights_path(settings.weights)
+        )
+        for model, settings in args.recognizers.items()
+    }
+    diarizer = None
+    if args.diarizer:
+        weights = args.weights_path(args.diarizer.weights)
+        diarizer = deployment(name="diarizer")(DiarizerDeployment).bind(args.diarizer, weights)
+    transcription = deployment(name="transcription")(TranscriptionDeployment).bind(
+        media=deployment(name="media")(MediaDeployment).bind(),
+        detector=deployment(name="voice-detector")(VoiceDetectorDeployment).bind(args.voice_detector),
+        recognizers=recognizers,
+        diarizer=diarizer,
+        settings=args.pipeline_settings(),
+    )
+    return bind_ingress(args, transcription)

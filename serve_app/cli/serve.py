@@ -1,0 +1,160 @@
+"""`hark serve`: one command from nothing to a service that answers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from ray.serve.schema import ServeDeploySchema
+
+START_S = 280.0
+
+# Ray Serve reads these when its processes start; measured on two cores: a call between replicas takes a third of the
+# time, and an upload streams through the proxy instead of being kept in memory twice.
+SERVE_ENVIRONMENT = {
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 1024**2),
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.api.middleware:server_middlewares",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "HF_HUB_OFFLINE": "1",
+    "PYANNOTE_METRICS_ENABLED": "0",
+}
+
+console = Console(stderr=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    profile: Annotated[
+        str, typer.Option(envvar="HARK_PROFILE", help="A shipped profile (embedded, gpu) or a Serve config file.")
+    ] = "embedded",
+    host: Annotated[str | None, typer.Option(help="Address to listen on; the profile says 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; the profile says 8000.")] = None,
+    address: Annotated[
+        str | None, typer.Option(envvar="RAY_ADDRESS", help="A running Ray cluster; without it one is started here.")
+    ] = None,
+) -> None:
+    """Start the service and keep it running until Ctrl-C."""
+    from pydantic import ValidationError
+
+    from configs.load import app_settings, read_profile
+
+    try:
+        config = read_profile(profile)
+        settings = app_settings(config)
+    except (FileNotFoundError, ValidationError) as fault:
+        console.print(f"[red]{fault}[/]")
+        raise typer.Exit(2) from fault
+    _listen_on(config, host, port)
+    if not _weights_are_there(settings.weight_sets(), settings.data_path()):
+        raise typer.Exit(1)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    os.environ.update({k: v for k, v in SERVE_ENVIRONMENT.items() if k not in os.environ})
+    os.environ["HARK_DATA_DIR"] = str(settings.data_path())
+    raise typer.Exit(_run(config, address, stop))
+
+
+def _listen_on(config: dict[str, Any], host: str | None, port: int | None) -> None:
+    options = config.setdefault("http_options", {})
+    if host is not None:
+        options["host"] = host
+    if port is not None:
+        options["port"] = port
+
+
+def _weights_are_there(names: list[str], data_dir: Path) -> bool:
+    from configs.weights import load_registry
+    from serve_app.cli.models import pull_with_progress
+
+    registry = load_registry()
+    return pull_with_progress([registry.get(name) for name in names], data_dir=data_dir, quiet_when_installed=True)
+
+
+def _run(config: dict[str, Any], address: str | None, stop: threading.Event) -> int:
+    import ray
+    from ray import serve as ray_serve
+    from ray.serve.schema import ServeDeploySchema
+
+    schema = ServeDeploySchema.model_validate(config)
+    started = time.monotonic()
+    console.print("Starting Ray…")
+    ray.init(
+        address=address,
+        namespace="serve",
+        include_dashboard=False if address is None else None,
+        log_to_driver=False,
+        logging_level=logging.WARNING,
+    )
+    try:
+        _deploy(schema)
+        if not _wait_until_running(stop):
+            return 1 if not stop.is_set() else 130
+        options = schema.http_options
+        console.print(
+            f"[green]Hark answers on http://{options.host}:{options.port}[/] after {time.monotonic() - started:.0f} s "
+            f"(try {'/docs'}). {_access(config)} Ctrl-C stops it."
+        )
+        stop.wait()
+        console.print("Stopping…")
+        return 0
+    finally:
+        ray_serve.shutdown()
+        ray.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _deploy(schema: ServeDeploySchema) -> None:
+    """Hand the config to Serve as `serve run` does, but from this process, so that it ends with it."""
+    from ray.serve._private import api as private_api
+    from ray.serve.config import gRPCOptions
+
+    client = private_api.serve_start(
+        http_options=schema.http_options.model_dump(),
+        proxy_location=schema.proxy_location,
+        grpc_options=gRPCOptions(**schema.grpc_options.model_dump()),
+    )
+    client.deploy_apps(schema, _blocking=False)
+
+
+def _wait_until_running(stop: threading.Event) -> bool:
+    from ray import serve as ray_serve
+
+    deadline = time.monotonic() + START_S
+    with console.status("Loading models…") as line:
+        while time.monotonic() < deadline and not stop.is_set():
+            applications = ray_serve.status().applications.values()
+            failed = [a for a in applications if a.status in {"DEPLOY_FAILED", "UNHEALTHY"}]
+            if failed:
+                console.print(f"[red]The service could not start:[/] {failed[0].message}", markup=False)
+                return False
+            if applications and all(a.status == "RUNNING" for a in applications):
+                return True
+            waiting = [n for a in applications for n, d in a.deployments.items() if d.status != "HEALTHY"]
+            line.update(f"Loading models… waiting for {', '.join(sorted(waiting)) or 'Serve'}")
+            stop.wait(0.2)
+    return False
+
+
+def _access(config: dict[str, Any]) -> str:
+    if os.environ.get("HARK_OPERATOR_KEY"):
+        return "The operator key is needed beyond the anonymous limits."
+    if config["http_options"].get("host") in {"127.0.0.1", "localhost", "::1"}:
+        return "Callers on this machine need no key."
+    print("warning: listening beyond this machine without HARK_OPERATOR_KEY", file=sys.stderr)
+    return "Everybody who reaches this address may use it: set HARK_OPERATOR_KEY."

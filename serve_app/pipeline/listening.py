@@ -1,0 +1,82 @@
+"""The first stage: decode a file block by block and find the speech in it while it is being decoded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from serve_app.audio.plan import split_long_spans
+from serve_app.audio.recording import SAMPLE_RATE_HZ, Block, Recording, Span
+from serve_app.audio.speech import Probabilities, detection_spans, speech_spans, weakest_frame, with_context
+from serve_app.errors import CorruptMedia
+from serve_app.pipeline.fan_out import cancelling_group, with_retries
+from serve_app.pipeline.settings import PipelineSettings
+from serve_app.ports import MediaDecoder, MediaFile, Progress, SampleStore, VoiceDetector
+from serve_app.transcript.model import Warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listened:
+    """A decoded recording and where somebody speaks in it."""
+
+    recording: Recording
+    speech: tuple[Span, ...]
+    snr_db: float | None = None
+    warnings: tuple[Warning, ...] = ()
+
+
+async def listen(
+    source: MediaFile,
+    *,
+    decoder: MediaDecoder,
+    detector: VoiceDetector,
+    store: SampleStore,
+    settings: PipelineSettings,
+    report: Callable[[Progress], None],
+) -> Listened:
+    """Decode and detect side by side. Raises what the decoder raises, CorruptMedia when there is no sample."""
+    blocks: list[Block] = []
+    warnings: list[Warning] = []
+    found: list[asyncio.Task[Probabilities]] = []
+    slots = asyncio.Semaphore(settings.detections_in_flight)
+
+    async def detect(span: Span, recording: Recording) -> Probabilities:
+        async with slots:
+            part = recording.overlapping([with_context(span)])
+            return await with_retries(partial(detector.speech_probabilities, part, span), settings.retries)
+
+    async with cancelling_group() as group, aclosing(decoder.decode(source)) as decoded:
+
+        def start_detection(*, complete: bool) -> None:
+            recording = Recording(blocks=tuple(blocks))
+            spans = detection_spans(recording.n_samples)
+            # The last span may still grow until the file is read to its end.
+            ready = spans[len(found) : None if complete else -1]
+            found.extend(group.create_task(detect(span, recording)) for span in ready)
+
+        async for block in decoded:
+            if block.samples.size:
+                start = blocks[-1].end if blocks else 0
+                blocks.append(Block(start=start, n_samples=block.samples.size, samples=store.put(block.samples)))
+                report(Progress(stage="decoding", done=0.0, audio_s=blocks[-1].end / SAMPLE_RATE_HZ))
+                start_detection(complete=False)
+            if block.warning:
+                warnings.append(Warning(code="media_damaged", message=block.warning))
+        if not blocks:
+            raise CorruptMedia("The file holds no sound: its audio track is empty.")
+        start_detection(complete=True)
+    recording = Recording(blocks=tuple(blocks))
+    probabilities = np.concatenate([task.result() for task in found])
+    return Listened(recording=recording, speech=_speech(probabilities, recording, settings), warnings=tuple(warnings))
+
+
+def _speech(probabilities: Probabilities, recording: Recording, settings: PipelineSettings) -> tuple[Span, ...]:
+    spans = speech_spans(probabilities, duration_s=recording.duration_s, settings=settings.speech)
+    return tuple(
+        split_long_spans(spans, longest_s=settings.plan.chunk_s / 2, weakest=partial(weakest_frame, probabilities))
+    )

@@ -1,0 +1,29 @@
+"""How the pipeline works; all defaults were measured on the evaluation set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from serve_app.audio.plan import PlanSettings
+from serve_app.audio.speech import SpeechSettings
+from serve_app.pipeline.fan_out import RetrySettings
+from serve_app.pipeline.review import ReviewSettings
+from serve_app.transcript.merge import SegmentSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSettings:
+    """Bounds of one request, and the settings of its stages."""
+
+    lanes_in_flight: int = 8  # chunks of one request at the recognizers at once
+    detections_in_flight: int = 2  # 30 s stretches of one request at the voice detectors at once
+    diarizations_in_flight: int = 3  # stretches of one request at the diarizers at once
+    diarization_span_s: float = 60.0  # the windows of this much audio are one call
+    interactive_s: float = 60.0  # recordings up to here go before longer ones in every queue
+    snr_floor_db: float = -10.0  # below it nothing can be understood
+    language_samples: int = 3  # chunks listened to before a long recording's language is settled
+    plan: PlanSettings = field(default_factory=PlanSettings)
+    speech: SpeechSettings = field(default_factory=SpeechSettings)
+    review: ReviewSettings = field(default_factory=ReviewSettings)
+    segments: SegmentSettings = field(default_factory=SegmentSettings)
+    retries: RetrySettings = field(default_factory=RetrySettings)
