@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named for what is wrong, as in serve_app.errors
 """What can keep a benchmark from being run; the message says what to do about it."""
 
 

@@ -1,7 +1,5 @@
 """build(args) -> the Serve application: the only file that sees everything."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from configs.settings import AppSettings
@@ -10,7 +8,8 @@ if TYPE_CHECKING:
     from ray.serve.deployment import Application
 
 
-def build(args: AppSettings) -> Application:
+# Serve reads the annotation of `args` at run time, so annotations are not postponed in this file.
+def build(args: AppSettings) -> "Application":
     """Bind every deployment of a profile. Named by `import_path` in Serve configs, which also check `args` by it.
 
     Replicas, resources and queues are the config's: none are set here.

@@ -36,15 +36,21 @@ class VoiceModels(Protocol):
 
 
 class OnnxVoiceModels:
-    """Both networks in onnxruntime: the fastest of what was tried on a CPU, and no torch in the process."""
+    """Both networks in onnxruntime: the fastest of what was tried on a CPU, and no torch in the process.
+
+    The embedding network runs in 8-bit integers where the CPU is made for it: a third of the time, and embeddings whose
+    cosine similarity to the exact ones is 0.99.
+    """
 
     windows_at_once = 8  # larger batches were not faster
-    trunk_frames_at_once = 100  # 8 s of audio, ~0.15 s of work: how often a cancellation is seen
+    trunk_frames_at_once = 100  # 8 s of audio, ~0.1 s of work: how often a cancellation is seen
 
-    def __init__(self, *, weights_dir: Path, threads: int) -> None:
+    def __init__(self, *, weights_dir: Path, threads: int, integers: bool | None = None) -> None:
         import onnx
         import onnxruntime
         from onnx import numpy_helper
+
+        from deployments.engines.diarization import int8
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -68,6 +74,8 @@ class OnnxVoiceModels:
         )
         pooled = next(node for node in embedding.graph.node if node.op_type == "ReduceMean").input[0]
         cut = onnx.utils.Extractor(embedding).extract_model([embedding.graph.input[0].name], [pooled])
+        if int8.has_vnni() if integers is None else integers:
+            cut = int8.quantized(cut, int8.measured_ranges())
         self._trunk = session(cut.SerializeToString())
 
     def segment(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
