@@ -25,19 +25,31 @@ URGENT = 1  # priorities up to here close a batch early
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class _Waiting(Generic[Item, Result]):
-    item: Item
+class _Flow:
+    """The waiting items of one request: they take turns with those of others."""
+
     key: str
     priority: int
+    turn: int  # the round in which its next item goes
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    flow: _Flow
     order: int
     result: asyncio.Future[Result] = field(repr=False)
+
+    @property
+    def urgent(self) -> bool:
+        return self.flow.priority <= URGENT
 
 
 class DrainingBatcher(Generic[Item, Prepared, Result]):
     """Batches calls of one event loop over one engine thread.
 
-    Lower priorities go first; within one priority the request (`key`) served least so far goes first, so that one
-    with many items cannot starve one with few. An item that fails fails alone.
+    Lower priorities go first; within one priority requests (`key`) take turns, so that one with many items cannot
+    starve one with few, nor newcomers an old one. An item that fails fails alone.
     """
 
     def __init__(
@@ -54,7 +66,7 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         self._max_waiting = max_waiting
         self._engine = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._waiting: list[_Waiting[Item, Result]] = []
-        self._served: dict[str, int] = {}
+        self._rounds: dict[int, int] = {}  # the one being played, by priority
         self._arrivals = 0
         self._worker: asyncio.Task[None] | None = None
 
@@ -68,15 +80,19 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         self._arrivals += 1
         entry = _Waiting[Item, Result](
             item=item,
-            key=key,
-            priority=priority,
+            flow=self._flow(key, priority),
             order=self._arrivals,
             result=asyncio.get_running_loop().create_future(),
         )
         self._waiting.append(entry)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._drain())
-        return await entry.result
+        try:
+            return await entry.result
+        except asyncio.CancelledError:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+            raise
 
     async def on_engine(self, call: Callable[[], Value]) -> Value:
         """Run something else on the engine's thread, between batches or between the items of one."""
@@ -87,13 +103,19 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         """How many items wait for the engine."""
         return len(self._waiting)
 
+    def _flow(self, key: str, priority: int) -> _Flow:
+        """Return the request's flow; one with nothing waiting joins the next round, with no turns to catch up on."""
+        for waiting in self._waiting:
+            if waiting.flow.key == key and waiting.flow.priority == priority:
+                return waiting.flow
+        return _Flow(key=key, priority=priority, turn=self._rounds.get(priority, 0) + 1)
+
     async def _drain(self) -> None:
         while self._waiting:
             batch = await self._gather_batch()
             batch = [(entry, prepared) for entry, prepared in batch if not entry.result.done()]
             if batch:
                 await self._run_batch(batch)
-        self._served.clear()
 
     async def _gather_batch(self) -> list[tuple[_Waiting[Item, Result], Prepared]]:
         batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
@@ -102,8 +124,7 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
                 batch.append((entry, await self.on_engine(partial(self._prepare, entry.item))))
             except Exception as error:  # reported to the one who sent the item
                 _fail(entry, error)
-            urgent = any(e.priority <= URGENT for e, _ in batch)
-            if urgent and not any(w.priority <= URGENT for w in self._waiting):
+            if any(e.urgent for e, _ in batch) and not any(w.urgent for w in self._waiting):
                 break
         return batch
 
@@ -111,14 +132,17 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         self._waiting = [w for w in self._waiting if not w.result.done()]
         if not self._waiting:
             return None
-        entry = min(self._waiting, key=lambda w: (w.priority, self._served.get(w.key, 0), w.order))
+        entry = min(self._waiting, key=lambda w: (w.flow.priority, w.flow.turn, w.order))
         self._waiting.remove(entry)
-        self._served[entry.key] = self._served.get(entry.key, 0) + 1
+        self._rounds[entry.flow.priority] = entry.flow.turn
+        entry.flow.turn += 1
         return entry
 
     async def _run_batch(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> None:
         try:
             results = await self.on_engine(partial(self._run, [prepared for _, prepared in batch]))
+            if len(results) != len(batch):
+                raise RuntimeError(f"the engine gave {len(results)} results for {len(batch)} items")
         except Exception as error:  # find the item at fault: alone, the others succeed
             if len(batch) == 1:
                 _fail(batch[0][0], error)

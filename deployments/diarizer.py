@@ -11,7 +11,7 @@ from deployments.local import LocalDiarizer
 from deployments.remote import resolved, speech_errors
 from serve_app.audio.recording import Recording, Span
 from serve_app.ports import SpeakerBounds, SpeakerWindows
-from serve_app.transcript.model import Turn
+from serve_app.transcript.model import SpeakerTurns
 
 
 class DiarizerDeployment:
@@ -27,7 +27,7 @@ class DiarizerDeployment:
     @speech_errors
     async def link_speakers(
         self, boxed: list[ObjectRef[list[SpeakerWindows]]], duration_s: float, bounds: SpeakerBounds
-    ) -> tuple[Turn, ...]:
+    ) -> SpeakerTurns:
         return await self._diarizer.link_speakers(await boxed[0], duration_s=duration_s, bounds=bounds)
 
     async def check_health(self) -> None:

@@ -24,6 +24,7 @@ def bind_ingress(settings: AppSettings, transcription: Application) -> Applicati
 
     def http_application() -> FastAPI:
 
+        from serve_app.adapters.fetch import HttpFetcher
         from serve_app.api.app import create_app
         from serve_app.api.services import Services
 
@@ -34,6 +35,7 @@ def bind_ingress(settings: AppSettings, transcription: Application) -> Applicati
                 catalogue=settings.catalogue(),
                 health=ClusterHealth(app_name=app_name, profile=settings.profile),
                 settings=settings.api_settings(),
+                fetcher=HttpFetcher(allow_private=settings.api.allow_private_urls),
                 node_id=ray.get_runtime_context().get_node_id(),
             )
         )

@@ -31,7 +31,7 @@ from serve_app.ports import (
     SpeakerBounds,
     SpeakerWindows,
 )
-from serve_app.transcript.model import Turn
+from serve_app.transcript.model import SpeakerTurns
 
 Window = tuple[Waveform, RecognizeOptions]
 
@@ -149,9 +149,10 @@ class LocalDiarizer:
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
-    ) -> tuple[Turn, ...]:
+    ) -> SpeakerTurns:
         link = partial(self._engine.link_speakers, windows, duration_s=duration_s, bounds=bounds)
-        return (await self._thread.run(lambda _: link())).exclusive_turns
+        found = await self._thread.run(lambda _: link())
+        return SpeakerTurns(heard=found.turns, exclusive=found.exclusive_turns)
 
     async def ping(self) -> None:
         """Return once the engine has answered."""

@@ -29,7 +29,7 @@ from serve_app.ports import (
     TranscribeEvent,
     TranscribeOptions,
 )
-from serve_app.transcript.model import Turn
+from serve_app.transcript.model import SpeakerTurns
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
@@ -73,16 +73,25 @@ def speech_errors(call: Callable[Params, Awaitable[Result]]) -> Callable[Params,
 
 def translated(error: BaseException) -> SpeechError:
     """Name a failure in the product's own terms."""
+    if isinstance(error, RayTaskError) and isinstance(error.cause, Exception):
+        return translated(error.cause)  # before SpeechError: Ray raises a mixture of both, made up on the spot
     if isinstance(error, SpeechError):
         return error
-    if isinstance(error, RayTaskError) and isinstance(error.cause, Exception):
-        return translated(error.cause)
     if isinstance(error, BackPressureError):
         return ModelQueueFull("The queue in front of the model is full; try again shortly.", retry_after_s=2)
     if isinstance(error, RayActorError | RayServeException | RayError | TimeoutError | ConnectionError):
         kind = type(error).__name__
         return ModelUnavailable(f"A model deployment is not available ({kind}); try again shortly.", retry_after_s=5)
     return InternalError(f"A model failed ({type(error).__name__}).")
+
+
+def _passing_references(handle: DeploymentHandle) -> Any:
+    """Return a handle whose calls may carry ObjectRefs.
+
+    Serve's gRPC transport pickles arguments out of Ray's sight, and an object whose reference travels so is pinned
+    for as long as its owner lives: every recording would stay in the object store for ever.
+    """
+    return handle.options(_by_reference=True)
 
 
 async def _answer(response: Any) -> Any:
@@ -121,7 +130,7 @@ class RemoteDetector:
     """Implements ports.VoiceDetector."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle
+        self._handle = _passing_references(handle)
 
     async def speech_probabilities(self, recording: Recording, span: Span) -> npt.NDArray[np.float32]:
         found: npt.NDArray[np.float32] = await _answer(self._handle.speech_probabilities.remote(recording, span))
@@ -132,7 +141,7 @@ class RemoteRecognizer:
     """Implements ports.Recognizer and ports.LanguageIdentifier."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle
+        self._handle = _passing_references(handle)
 
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
         heard: Recognition = await _answer(self._handle.recognize.remote(recording, chunk, options))
@@ -147,7 +156,7 @@ class RemoteDiarizer:
     """Implements ports.Diarizer. Linking, which takes a whole file's voices, has their references."""
 
     def __init__(self, handle: DeploymentHandle) -> None:
-        self._handle = handle
+        self._handle = _passing_references(handle)
 
     async def speaker_windows(self, recording: Recording, span: Span, *, duration_s: float) -> SpeakerWindows:
         found: SpeakerWindows = await _answer(self._handle.speaker_windows.remote(recording, span, duration_s))
@@ -155,9 +164,9 @@ class RemoteDiarizer:
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
-    ) -> tuple[Turn, ...]:
+    ) -> SpeakerTurns:
         boxed = [ray.put(list(windows))]
-        turns: tuple[Turn, ...] = await _answer(self._handle.link_speakers.remote(boxed, duration_s, bounds))
+        turns: SpeakerTurns = await _answer(self._handle.link_speakers.remote(boxed, duration_s, bounds))
         return turns
 
 

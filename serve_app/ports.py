@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording, Span, Waveform
-from serve_app.transcript.model import Segment, Transcript, Turn
+from serve_app.transcript.model import Segment, SpeakerTurns, Transcript
 
 Task = Literal["transcribe", "translate"]
 
@@ -136,8 +136,8 @@ class Diarizer(Protocol):
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
-    ) -> tuple[Turn, ...]:
-        """Cluster the voices of the whole file once; return non-overlapping turns in time order."""
+    ) -> SpeakerTurns:
+        """Cluster the voices of the whole file once; return turns in time order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,10 @@ class _LocalFile:
         return self._file.read(n_bytes)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
+        try:
+            return self._file.seek(offset, whence)
+        except OSError:  # before the start, as damaged indexes ask for; PyAV would print the exception
+            return -errno.EINVAL
 
     def tell(self) -> int:
         return self._file.tell()

@@ -65,17 +65,24 @@ def read_samples(frames: Iterator[AudioFrame], timeline: Timeline) -> Iterator[W
     for frame in frames:
         if not frame.samples:
             continue
-        shape = (frame.layout.nb_channels, frame.sample_rate, frame.format.name)
-        if converter is None or converter.shape != shape:
-            if converter is not None:
-                yield from converter.flush()
-            converter = _Converter(frame, shape)
         gap_s = timeline.gap_before(frame)
-        if gap_s:
-            yield from converter.silence(gap_s)
+        shape = (frame.layout.nb_channels, frame.sample_rate, frame.format.name)
+        if converter is not None and (gap_s or converter.shape != shape):
+            yield from converter.flush()
+            converter = None
+        yield from _silence(gap_s)
+        converter = converter or _Converter(frame, shape)
         yield from converter.write(frame)
     if converter is not None:
         yield from converter.flush()
+
+
+def _silence(duration_s: float) -> Iterator[Waveform]:
+    left = round(duration_s * SAMPLE_RATE_HZ)
+    while left > 0:
+        n_samples = min(left, SAMPLE_RATE_HZ)
+        yield np.zeros(n_samples, dtype=np.float32)
+        left -= n_samples
 
 
 class _Converter:
@@ -85,35 +92,23 @@ class _Converter:
         from av.audio.fifo import AudioFifo
         from av.audio.resampler import AudioResampler
 
-        n_channels, rate_hz, _ = shape
-        if not (MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ and 1 <= n_channels <= MAX_CHANNELS):
-            raise CorruptMedia(f"The file claims {n_channels} channels at {rate_hz} Hz, which no recording has.")
         self.shape = shape
+        self._n_channels, self._rate_hz, _ = shape
+        if not (MIN_RATE_HZ <= self._rate_hz <= MAX_RATE_HZ and 1 <= self._n_channels <= MAX_CHANNELS):
+            raise CorruptMedia(
+                f"The file claims {self._n_channels} channels at {self._rate_hz} Hz, which no recording has."
+            )
         self._gathered = AudioFifo()
-        self._resampler = AudioResampler(format="fltp", rate=SAMPLE_RATE_HZ)
+        # Interleaved: PyAV counts the planes of a frame up to the first null pointer, and with eight planes there is
+        # none, so that it would read on into memory that is not the frame's.
+        self._resampler = AudioResampler(format="flt", rate=SAMPLE_RATE_HZ)
         self._mixdown = Mixdown(channel_weights([channel.name for channel in frame.layout.channels]))
-        self._layout, self._format = frame.layout.name, frame.format.name
 
     def write(self, frame: AudioFrame) -> Iterator[Waveform]:
         frame.pts = None  # the timeline has been kept already; AudioFifo would insist on gapless timestamps
         self._gathered.write(frame)
-        rate_hz = self.shape[1]
-        while self._gathered.samples >= rate_hz:
-            yield from self._convert(self._gathered.read(rate_hz))
-
-    def silence(self, duration_s: float) -> Iterator[Waveform]:
-        from av.audio.frame import AudioFrame
-
-        rate_hz = self.shape[1]
-        left = round(duration_s * rate_hz)
-        zero = b"\x80" if self._format.startswith("u8") else b"\x00"
-        while left > 0:
-            frame = AudioFrame(format=self._format, layout=self._layout, samples=min(left, rate_hz))
-            frame.sample_rate = rate_hz
-            for plane in frame.planes:
-                plane.update(zero * plane.buffer_size)
-            left -= frame.samples
-            yield from self.write(frame)
+        while self._gathered.samples >= self._rate_hz:
+            yield from self._convert(self._gathered.read(self._rate_hz))
 
     def flush(self) -> Iterator[Waveform]:
         rest = self._gathered.read(0, partial=True)
@@ -128,7 +123,8 @@ class _Converter:
             raise CorruptMedia("The file's audio cannot be resampled: its channels or rate make no sense.") from error
         for resampled in frames:
             if resampled is not None:
-                yield self._mixdown.mix(cast(Waveform, resampled.to_ndarray()))
+                interleaved = cast(Waveform, resampled.to_ndarray())
+                yield self._mixdown.mix(interleaved.reshape(-1, self._n_channels).T)
 
 
 class Blocks:

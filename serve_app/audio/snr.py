@@ -23,6 +23,7 @@ _NEAR_FRAMES = 31  # 1 s: noise is taken from the pauses, not from a jingle minu
 _CLEAR_FRAMES = 3  # 0.1 s next to speech belongs to neither
 _ENOUGH_FRAMES = 8  # a quarter of a second of noise
 _LOUDEST_SHARE = 0.05  # of the noise: slammed doors, and speech that the detector missed
+_MOST_BELOW_DB = 10.0  # WADA cannot tell 0 dB from less, so pauses may correct it downwards, but not without end
 _DIGITAL_SILENCE = 1e-10  # power; what a muted microphone or an editor writes is no noise
 _SMALLEST = 1e-5  # amplitude; a third of the last bit of 16
 
@@ -68,8 +69,9 @@ class FrameMeter:
 def estimate_snr_db(statistics: FrameStatistics, probabilities: Probabilities) -> float | None:
     """Return the signal-to-noise ratio of the speech in dB, in [-20, 60]; None where nobody speaks.
 
-    Compares speech with the pauses around it. Noise that swells and fades makes this too high on noisy recordings, so
-    below 15 dB, or without pauses, the distribution of amplitudes within the speech (WADA) has a say too.
+    Compares speech with the pauses around it. Where these are loud, or missing, the distribution of amplitudes within
+    the speech (WADA) has a say too: it shows whether the noise goes on under the words or is a knock or applause
+    between them, for which nobody's recording should be called poor.
     """
     n_frames = min(len(statistics.power), len(probabilities))
     power, probabilities = statistics.power[:n_frames].astype(np.float64), probabilities[:n_frames]
@@ -85,7 +87,10 @@ def estimate_snr_db(statistics: FrameStatistics, probabilities: Probabilities) -
     by_pauses_db = _ratio_db(speech_power, float(steady.mean()))
     if by_pauses_db >= GOOD_DB:
         return by_pauses_db
-    return min(_ratio_db(speech_power, float(noise.mean())), by_amplitude_db)
+    if by_amplitude_db >= GOOD_DB:
+        return by_amplitude_db
+    by_pauses_db = _ratio_db(speech_power, float(noise.mean()))
+    return min(max(by_pauses_db, by_amplitude_db - _MOST_BELOW_DB), by_amplitude_db)
 
 
 def quality_of(snr_db: float) -> Quality:

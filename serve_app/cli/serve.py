@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -48,6 +49,9 @@ def serve(
     address: Annotated[
         str | None, typer.Option(envvar="RAY_ADDRESS", help="A running Ray cluster; without it one is started here.")
     ] = None,
+    transcribe: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Transcribe this file once the service is up.")
+    ] = None,
 ) -> None:
     """Start the service and keep it running until Ctrl-C."""
     from pydantic import ValidationError
@@ -68,7 +72,7 @@ def serve(
         signal.signal(number, lambda *_: stop.set())
     os.environ.update({k: v for k, v in SERVE_ENVIRONMENT.items() if k not in os.environ})
     os.environ["HARK_DATA_DIR"] = str(settings.data_path())
-    raise typer.Exit(_run(config, address, stop))
+    raise typer.Exit(_run(config, address, stop, transcribe))
 
 
 def _listen_on(config: dict[str, Any], host: str | None, port: int | None) -> None:
@@ -87,7 +91,7 @@ def _weights_are_there(names: list[str], data_dir: Path) -> bool:
     return pull_with_progress([registry.get(name) for name in names], data_dir=data_dir, quiet_when_installed=True)
 
 
-def _run(config: dict[str, Any], address: str | None, stop: threading.Event) -> int:
+def _run(config: dict[str, Any], address: str | None, stop: threading.Event, first: Path | None) -> int:
     import ray
     from ray import serve as ray_serve
     from ray.serve.schema import ServeDeploySchema
@@ -109,14 +113,28 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event) -> 
         options = schema.http_options
         console.print(
             f"[green]Hark answers on http://{options.host}:{options.port}[/] after {time.monotonic() - started:.0f} s "
-            f"(try {'/docs'}). {_access(config)} Ctrl-C stops it."
+            f"(its reference: /docs). {_access(config)} Ctrl-C stops it."
         )
+        if first is not None:
+            _transcribe(first, f"http://{options.host}:{options.port}", stop)
         stop.wait()
         console.print("Stopping…")
         return 0
     finally:
         ray_serve.shutdown()
-        ray.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
+
+
+def _transcribe(path: Path, url: str, stop: threading.Event) -> None:
+    """Run `hark transcribe` beside the service; Ctrl-C ends it too."""
+    console.print(f"Transcribing {path} …")
+    client = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "serve_app.cli", "transcribe", str(path), "--url", url], start_new_session=True
+    )
+    while client.poll() is None:
+        if stop.wait(0.1):
+            client.terminate()
+            return
 
 
 def _deploy(schema: ServeDeploySchema) -> None:

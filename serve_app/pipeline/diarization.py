@@ -10,7 +10,7 @@ from serve_app.audio.windows import samples_needed
 from serve_app.pipeline.fan_out import bounded_map, with_retries
 from serve_app.pipeline.settings import PipelineSettings
 from serve_app.ports import Diarizer, SpeakerBounds, SpeakerWindows
-from serve_app.transcript.model import Turn
+from serve_app.transcript.model import SpeakerTurns
 
 
 async def diarize(
@@ -21,7 +21,7 @@ async def diarize(
     bounds: SpeakerBounds,
     settings: PipelineSettings,
     report: Callable[[float], None],
-) -> tuple[Turn, ...]:
+) -> SpeakerTurns:
     """Return who speaks when, over the whole file; spans without speech are not looked at."""
     duration_s = recording.duration_s
     spans = [s for s in _spans(duration_s, settings.diarization_span_s) if _touched(s, speech, duration_s)]

@@ -12,6 +12,8 @@ from serve_app.ports import Recognition
 from serve_app.transcript.merge import Heard
 
 MAX_RETRIES = 2
+CREEP_S = 2.0  # a chunk that took decoding less far than this
+MAX_CREEPS = 3  # so many times on end is taken for speech that cannot be written down, and passed over bit by bit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,7 @@ class Lane:
         self._from_s = spans[0].start_s
         self._holes: tuple[Hole, ...] = ()
         self._retry = 0
+        self._creeps = 0
         self._step: LaneStep | None = None
         self._words: list[Heard] = []
         self._done = False
@@ -87,15 +90,22 @@ class Lane:
             without_echo(self.words, found.words, self._from_s, float("inf")) if resumed else found.words
         )
         self._holes = found.holes
-        if found.resume_s is not None and self._may_resume(step, found):
-            self._from_s = found.resume_s
-        else:
-            self._from_s = max(self._from_s, step.chunk.spans[-1].end_s)
+        self._from_s = self._next_from_s(step, found)
 
-    def _may_resume(self, step: LaneStep, found: Review) -> bool:
-        """Going on always moves forward, or has one retry less left."""
+    def _next_from_s(self, step: LaneStep, found: Review) -> float:
+        """Return where decoding goes on: further on than before, or at the same place with one retry less left."""
         self._retry = step.retry + 1 if found.looped and step.retry < MAX_RETRIES else 0
-        return self._retry > 0 or (found.resume_s or 0.0) > self._from_s
+        start_s, end_s = step.chunk.spans[0].start_s, max(self._from_s, step.chunk.spans[-1].end_s)
+        if found.resume_s is None:
+            self._creeps = 0
+            return end_s
+        if self._retry:
+            return found.resume_s
+        crept = found.resume_s < step.chunk.file_time(CREEP_S)
+        self._creeps = self._creeps + 1 if crept else 0
+        if self._creeps > MAX_CREEPS:
+            return step.chunk.file_time(CREEP_S)
+        return found.resume_s if found.resume_s > start_s else end_s
 
     def _fill_holes(self, holes: Sequence[Hole], words: Sequence[Heard]) -> None:
         """Put repaired words in; where nothing was found, the doubtful word of the first attempt stands.
@@ -116,8 +126,11 @@ def without_echo(known: Sequence[Heard], repaired: Sequence[Heard], start_s: flo
     after = [bare_text(h.word.text) for h in known if h.word.start_s >= end_s][:2]
     kept = list(repaired)
     for n in (2, 1):
-        if kept and before[-n:] == [bare_text(h.word.text) for h in kept[:n]] and len(before) >= n:
+        if len(before) >= n and before[-n:] == [bare_text(h.word.text) for h in kept[:n]]:
             kept = kept[n:]
-        if kept and after[:n] == [bare_text(h.word.text) for h in kept[-n:]] and len(after) >= n:
+            break
+    for n in (2, 1):
+        if len(after) >= n and after[:n] == [bare_text(h.word.text) for h in kept[-n:]]:
             kept = kept[:-n]
+            break
     return kept

@@ -12,6 +12,7 @@ import numpy as np
 
 from serve_app.audio.plan import split_long_spans
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Block, Recording, Span
+from serve_app.audio.snr import FrameMeter, estimate_snr_db
 from serve_app.audio.speech import Probabilities, detection_spans, speech_spans, weakest_frame, with_context
 from serve_app.errors import CorruptMedia
 from serve_app.pipeline.fan_out import cancelling_group, with_retries
@@ -43,6 +44,7 @@ async def listen(
     blocks: list[Block] = []
     warnings: list[Warning] = []
     found: list[asyncio.Task[Probabilities]] = []
+    meter = FrameMeter()
     slots = asyncio.Semaphore(settings.detections_in_flight)
 
     async def detect(span: Span, recording: Recording) -> Probabilities:
@@ -62,6 +64,7 @@ async def listen(
         async for block in decoded:
             if block.samples.size:
                 start = blocks[-1].end if blocks else 0
+                meter.add(block.samples)
                 blocks.append(Block(start=start, n_samples=block.samples.size, samples=store.put(block.samples)))
                 report(Progress(stage="decoding", done=0.0, audio_s=blocks[-1].end / SAMPLE_RATE_HZ))
                 start_detection(complete=False)
@@ -72,11 +75,16 @@ async def listen(
         start_detection(complete=True)
     recording = Recording(blocks=tuple(blocks))
     probabilities = np.concatenate([task.result() for task in found])
-    return Listened(recording=recording, speech=_speech(probabilities, recording, settings), warnings=tuple(warnings))
+    return Listened(
+        recording=recording,
+        speech=_speech(probabilities, recording, settings),
+        snr_db=estimate_snr_db(meter.statistics(), probabilities),
+        warnings=tuple(warnings),
+    )
 
 
 def _speech(probabilities: Probabilities, recording: Recording, settings: PipelineSettings) -> tuple[Span, ...]:
     spans = speech_spans(probabilities, duration_s=recording.duration_s, settings=settings.speech)
     return tuple(
-        split_long_spans(spans, longest_s=settings.plan.chunk_s / 2, weakest=partial(weakest_frame, probabilities))
+        split_long_spans(spans, longest_s=settings.plan.chunk_s, weakest=partial(weakest_frame, probabilities))
     )

@@ -66,6 +66,7 @@ class LaneRunner:
         while step := lane.step():
             lane.accept(await self._recognize(step.chunk, replace(self._options, retry=step.retry)))
             self._changed()
+        self._changed()  # the words of later lanes waited for the end of this one
 
     async def _recognize(self, chunk: Chunk, options: RecognizeOptions) -> Recognition:
         part = self._recording.overlapping(chunk.spans)

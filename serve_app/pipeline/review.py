@@ -26,7 +26,7 @@ class ReviewSettings:
     seam_s: float = 0.4  # silence that stands at a seam between two spans of a chunk: their padding
     long_word_s: float = 1.4  # a word this long hides skipped speech
     long_character_s: float = 0.35  # unless it has the characters for it: "1462," is four spoken words
-    tail_s: float = 1.0  # decoding stopped short when this much speech is left
+    tail_s: float = 0.6  # decoding stopped short when this much is left, the padding of the last span included
     loop_repeats: int = 4
     loop_words: int = 7  # a loop has at least this many words in all
     trusted_loop_s: float = 15.0  # what precedes a loop is believed only in chunks this short
@@ -141,14 +141,15 @@ def _split_holes(
         start_s, end_s = h.word.start_s, h.word.end_s
         if end_s - start_s > max(settings.long_word_s, settings.long_character_s * len(h.word.text)):
             following = heard[i + 1].word.start_s if i + 1 < len(heard) else end_s
-            holes.append(Hole(spans=chunk.cut(reached_s, following), doubtful=_on_file_clock(chunk, h)))
-            reached_s = following
-            continue
+            if spans := chunk.cut(reached_s, following):
+                holes.append(Hole(spans=spans, doubtful=_on_file_clock(chunk, h)))
+                reached_s = following
+                continue
         gap = chunk.cut(reached_s, start_s)
         if start_s - reached_s - settings.seam_s * (len(gap) - 1) > settings.hole_s:
             holes.append(Hole(spans=gap))
         kept.append(h)
-        reached_s = end_s
+        reached_s = max(reached_s, end_s)
     return kept, tuple(hole for hole in holes if hole.spans)
 
 

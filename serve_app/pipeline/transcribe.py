@@ -25,8 +25,8 @@ from serve_app.ports import (
     TranscribeOptions,
     VoiceDetector,
 )
-from serve_app.transcript.merge import Heard, assign_speakers, build_segments, merge_words
-from serve_app.transcript.model import Transcript, Turn, Warning
+from serve_app.transcript.merge import Heard, assign_speakers, build_segments, merge_words, named_turns
+from serve_app.transcript.model import SpeakerTurns, Transcript, Warning
 
 Report = Callable[[TranscribeEvent], None]
 
@@ -91,35 +91,38 @@ class TranscriptionPipeline:
         )
         if not listened.speech:
             return self._empty(listened, options, "no_speech_detected", "No speech was found in the recording.")
+        if listened.snr_db is not None and listened.snr_db < self._settings.snr_floor_db:
+            return self._empty(listened, options, "low_snr_dropped", "The noise is too loud to understand a word.")
         runner, turns = await self._recognize_and_diarize(listened, options, report)
         report(Progress(stage="merging", done=0.99, audio_s=listened.recording.duration_s))
         words = merge_words((lane.words for lane in runner.lanes), duration_s=listened.recording.duration_s)
         if not words:
             return self._empty(listened, options, "no_speech_detected", "No words were found in the recording.")
-        words = assign_speakers(words, turns)
+        words = assign_speakers(words, turns.exclusive)
         return Transcript(
             segments=build_segments(words, self._settings.segments),
             duration_s=listened.recording.duration_s,
             language=_main_language(words),
             model=options.model,
             speakers=len({h.word.speaker for h in words} - {None}),
+            turns=named_turns(words, turns),
             snr_db=listened.snr_db,
             warnings=listened.warnings,
         )
 
     async def _recognize_and_diarize(
         self, listened: Listened, options: TranscribeOptions, report: Report
-    ) -> tuple[LaneRunner, tuple[Turn, ...]]:
+    ) -> tuple[LaneRunner, SpeakerTurns]:
         progress = _Progress(listened.recording.duration_s, diarizing=options.diarize, report=report)
-        emitted = 0
+        told_words = 0
 
         def changed() -> None:
-            nonlocal emitted
-            segments = build_segments(runner.finished_words(), self._settings.segments)
+            nonlocal told_words
+            segments = build_segments(runner.finished_words()[told_words:], self._settings.segments)
             # The last segment may still grow.
-            for segment in segments[emitted:-1]:
+            for segment in segments[:-1]:
                 report(SegmentReady(segment=segment))
-            emitted = max(emitted, len(segments) - 1)
+                told_words += len(segment.words)
             progress.recognized(runner.done)
 
         long = listened.recording.duration_s > self._settings.interactive_s
@@ -139,7 +142,7 @@ class TranscriptionPipeline:
             settings=self._settings,
             changed=changed,
         )
-        turns: tuple[Turn, ...] = ()
+        turns = SpeakerTurns()
         async with cancelling_group() as group:
             group.create_task(runner.run(self._identifiers[options.model]))
             if options.diarize and self._diarizer is not None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from serve_app.transcript.model import Segment, Transcript, Warning, Word
+from serve_app.transcript.model import Segment, Transcript, Turn, Warning, Word
 
 NO_SPEECH = Warning(code="no_speech_detected", message="No speech was found in this recording.")
 _EXPLAINS_SILENCE = frozenset({NO_SPEECH.code, "low_snr_dropped"})
@@ -33,6 +33,7 @@ def transcript_json(
         "duration": rounded(transcript.duration_s),
         "segments": [segment_json(segment, diarized=diarized, words=words) for segment in transcript.segments],
         "speakers": [speaker_name(speaker) for speaker in speakers_of(transcript)] if diarized else [],
+        "turns": [_turn_json(turn) for turn in transcript.turns] if diarized else [],
         "model": model or transcript.model,
         "snr_db": None if transcript.snr_db is None else finite(transcript.snr_db),
         "warnings": [{"code": warning.code, "message": warning.message} for warning in warnings],
@@ -67,6 +68,10 @@ def _word_json(word: Word, *, diarized: bool) -> dict[str, Any]:
     if diarized and word.speaker is not None:
         view["speaker"] = speaker_name(word.speaker)
     return view
+
+
+def _turn_json(turn: Turn) -> dict[str, Any]:
+    return {"start": rounded(turn.start_s), "end": rounded(turn.end_s), "speaker": speaker_name(turn.speaker)}
 
 
 def speaker_name(speaker: int) -> str:

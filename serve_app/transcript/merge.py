@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from serve_app.transcript.model import Segment, Turn, Word, join_words
+from serve_app.transcript.model import Segment, SpeakerTurns, Turn, Word, join_words
 
 if TYPE_CHECKING:
     from intervaltree import IntervalTree
@@ -61,6 +62,25 @@ def assign_speakers(words: Sequence[Heard], turns: Sequence[Turn]) -> list[Heard
     for speaker in found:
         names.setdefault(speaker, len(names))
     return [replace(h, word=replace(h.word, speaker=names[speaker])) for h, speaker in zip(words, found, strict=True)]
+
+
+def named_turns(words: Sequence[Heard], turns: SpeakerTurns) -> tuple[Turn, ...]:
+    """Return the turns as heard under the speaker numbers that the words have.
+
+    Speakers whose voice stands for no word are left out.
+    """
+    votes: dict[int, dict[int, float]] = {}
+    spoken = [h.word for h in words if h.word.speaker is not None]
+    for turn in turns.exclusive:
+        for word in spoken[_first_after(spoken, turn.start_s) : _first_after(spoken, turn.end_s)]:
+            named = votes.setdefault(turn.speaker, {})
+            named[word.speaker or 0] = named.get(word.speaker or 0, 0.0) + word.end_s - word.start_s
+    names = {speaker: max(sorted(named), key=lambda n: named[n]) for speaker, named in votes.items()}
+    return tuple(replace(t, speaker=names[t.speaker]) for t in turns.heard if t.speaker in names)
+
+
+def _first_after(words: Sequence[Word], time_s: float) -> int:
+    return bisect_left(words, time_s, key=lambda w: w.start_s)
 
 
 def _speaker_of(word: Word, tree: IntervalTree, turns: Sequence[Turn]) -> int:

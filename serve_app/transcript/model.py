@@ -47,6 +47,14 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerTurns:
+    """Who speaks when, twice: as heard, where turns may overlap, and with one speaker at a time, for words."""
+
+    heard: tuple[Turn, ...] = ()
+    exclusive: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warning:
     """Something the caller should know that did not stop the request."""
 
@@ -63,6 +71,7 @@ class Transcript:
     language: str | None = None  # None without speech
     model: str = ""  # the name of the model that answered
     speakers: int = 0  # how many speakers were found; 0 when not asked for
+    turns: tuple[Turn, ...] = ()  # who speaks when, overlaps included; speakers numbered as in the words
     snr_db: float | None = None
     warnings: tuple[Warning, ...] = ()
 

@@ -19,6 +19,7 @@ CENTERING_FRAMES = 500  # the mean of 5 s on either side is taken off each frame
 _FFT_SIZE = 512
 _PRE_EMPHASIS = np.float32(0.97)
 _LOWEST_HZ = 20.0
+_QUIETEST = 0.0  # log energy far below the last bit of 16-bit audio
 
 Features = npt.NDArray[np.float32]
 """(n_frames, 80) float32, one frame per 10 ms."""
@@ -42,16 +43,20 @@ def log_mel(waveform: Waveform) -> Features:
 
 
 def centered(features: Features) -> Features:
-    """Take the running mean off each frame; a frame's result depends on nothing further than 5 s away."""
+    """Take the running mean off each frame; a frame's result depends on nothing further than 5 s away.
+
+    Frames of digital silence (a muted line, padding) become zero and have no part in the mean: their energies are not
+    those of any room.
+    """
     if len(features) == 0:
         return features
-    sums = np.zeros((len(features) + 1, features.shape[1]), dtype=np.float64)
-    np.cumsum(features, axis=0, dtype=np.float64, out=sums[1:])
+    heard = features.max(axis=1, keepdims=True) > _QUIETEST
+    sums = np.zeros((len(features) + 1, features.shape[1] + 1), dtype=np.float64)
+    np.cumsum(np.concatenate([features * heard, heard], axis=1), axis=0, dtype=np.float64, out=sums[1:])
     index = np.arange(len(features))
-    first = np.maximum(index - CENTERING_FRAMES, 0)
-    stop = np.minimum(index + CENTERING_FRAMES + 1, len(features))
-    means = (sums[stop] - sums[first]) / (stop - first)[:, None]
-    result: Features = (features - means).astype(np.float32)
+    around = sums[np.minimum(index + CENTERING_FRAMES + 1, len(features))]
+    around -= sums[np.maximum(index - CENTERING_FRAMES, 0)]
+    result: Features = ((features - around[:, :-1] / np.maximum(around[:, -1:], 1)) * heard).astype(np.float32)
     return result
 
 

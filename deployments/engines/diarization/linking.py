@@ -35,9 +35,9 @@ class LinkingOptions:
     min_clean_ratio: float = 0.2  # of a window: shorter speech is named by the clusters but does not shape them
     max_clustered: int = 3000  # the first clustering takes memory with the square of this (2 x 36 MB)
     same_speaker: float = 0.65  # clusters more similar than this are one: much speech makes VBx split hairs
-    stranger: float = 0.4  # voices less similar than this to every cluster are somebody VBx had too little speech of
-    min_stranger_s: float = 3.0  # in windows that start over so long
-    min_stranger_ratio: float = 0.1
+    # Less similar voices are not one, though VBx may want more speech to believe it: from so much of a window, so similar.
+    told_apart: tuple[tuple[float, float], ...] = ((0.2, 0.5), (0.1, 0.4))
+    min_speaker_s: float = 3.0  # in windows that start over so long
 
 
 def link_local_speakers(
@@ -65,8 +65,9 @@ def link_local_speakers(
     centroids = _centroids(training, step_s, plda, bounds, options)
     room = None if bounds.at_most is None else bounds.at_most - len(centroids)
     if room != 0:
-        voices = embeddings[active & (clean >= options.min_stranger_ratio)]
-        centroids = np.concatenate([centroids, _strangers(voices, centroids, step_s, options)[:room]])
+        for min_ratio, similarity in options.told_apart:
+            voices = embeddings[active & (clean >= min_ratio)]
+            centroids = _told_apart(voices, centroids, similarity, step_s, options)[: bounds.at_most]
     at_least = min(bounds.at_least or 1, len(training))
     if len(centroids) < at_least:
         training = _thinned(training, options.max_clustered)
@@ -118,21 +119,33 @@ def _merged(training: Embeddings, weights: Matrix, bounds: SpeakerBounds, option
     return weights
 
 
-def _strangers(voices: Embeddings, centroids: Embeddings, step_s: float, options: LinkingOptions) -> Embeddings:
-    """Return the centroids of voices heard in several windows that resemble none of the given ones, largest first."""
+def _told_apart(
+    voices: Embeddings, centroids: Embeddings, similarity: float, step_s: float, options: LinkingOptions
+) -> Embeddings:
+    """Return the centroids, each without the voices near it that are clearly another's, and those voices' own."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    known = (_unit(voices) @ _unit(centroids).T).max(axis=1)
-    strange = _thinned(voices[known < options.stranger], options.max_clustered)
-    min_windows = max(round(options.min_stranger_s / step_s), 2)
-    none: Embeddings = np.zeros((0, centroids.shape[1]), dtype=np.float32)
-    if len(strange) < min_windows:
-        return none
-    merges = linkage(_unit(strange), method="average", metric="cosine")
-    clusters = fcluster(merges, 1.0 - options.same_speaker, criterion="distance")
-    sizes = np.bincount(clusters)
-    order = [k for k in np.argsort(-sizes, kind="stable") if sizes[k] >= min_windows]
-    return np.stack([strange[clusters == k].mean(axis=0) for k in order]) if order else none
+    min_windows = max(round(options.min_speaker_s / step_s), 2)
+    nearest = (_unit(voices) @ _unit(centroids).T).argmax(axis=1)
+    kept, found = list(centroids), []
+    for cluster in range(len(centroids)):
+        members = _thinned(voices[nearest == cluster], options.max_clustered)
+        if len(members) <= min_windows:
+            continue
+        merges = linkage(_unit(members), method="average", metric="cosine")
+        groups = fcluster(merges, 1.0 - similarity, criterion="distance")
+        sizes = np.bincount(groups)
+        order = [g for g in np.argsort(-sizes, kind="stable") if sizes[g] >= min_windows]
+        centres = [members[groups == g].mean(axis=0) for g in order]
+        own: list[Embeddings] = []
+        for centre in centres:
+            rivals = np.stack([*own, *kept[:cluster], *kept[cluster + 1 :], *found]) if own else None
+            if rivals is None or float((_unit(rivals) @ _unit(centre[None]).T).max()) < similarity:
+                own.append(centre)
+        if len(own) > 1:
+            kept[cluster] = own[0]
+            found += own[1:]
+    return np.stack(kept + found)
 
 
 def _means(embeddings: Embeddings, weights: Matrix) -> Embeddings:

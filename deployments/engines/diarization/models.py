@@ -42,7 +42,7 @@ class OnnxVoiceModels:
     cosine similarity to the exact ones is 0.99.
     """
 
-    windows_at_once = 8  # larger batches were not faster
+    windows_at_once = 4  # larger batches were not faster and take more memory
     trunk_frames_at_once = 100  # 8 s of audio, ~0.1 s of work: how often a cancellation is seen
 
     def __init__(self, *, weights_dir: Path, threads: int, integers: bool | None = None) -> None:

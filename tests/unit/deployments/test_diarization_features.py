@@ -42,3 +42,12 @@ def test_centering_sees_no_further_than_five_seconds() -> None:
 
     np.testing.assert_allclose(centered(features)[:1501], centered(changed)[:1501], atol=1e-4)
     assert not np.allclose(centered(features)[1501], centered(changed)[1501])
+
+
+def test_digital_silence_does_not_count_as_a_room() -> None:
+    noise = np.random.default_rng(0).standard_normal(16_000 * 2).astype(np.float32) * 0.1
+    muted = np.concatenate([np.zeros(32_000, dtype=np.float32), noise, np.zeros(32_000, dtype=np.float32)])
+
+    around = centered(log_mel(muted))
+    np.testing.assert_allclose(around[205:390], centered(log_mel(noise))[5:190], atol=0.1)
+    assert not around[:195].any()

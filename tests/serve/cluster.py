@@ -1,0 +1,133 @@
+"""A service of the tests' own: its processes can be looked at, killed, and scaled."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+import yaml
+
+SAMPLE_MEETING = Path(__file__).parents[1] / "data" / "sample_meeting.opus"
+READY_S = 120.0
+ANSWER_S = 240.0
+RATE_HZ = 16_000
+
+
+@dataclass(slots=True, kw_only=True)
+class OwnService:
+    """A service on this machine, started from the Serve config in `profile`."""
+
+    url: str
+    profile: Path
+    raylet: psutil.Process
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        """Return the live processes of a deployment's replicas."""
+        found = []
+        for process in self.raylet.children(recursive=True):
+            with suppress(psutil.Error):
+                # An actor's process names itself after what it runs: `ray::ServeReplica:hark:media.decode`.
+                title = process.cmdline()[0].strip().split(".")[0]
+                if title == f"ray::ServeReplica:hark:{deployment}" and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def scale(self, deployment: str, n_replicas: int) -> None:
+        """Set a deployment's number of replicas and wait until there are that many."""
+        config = yaml.safe_load(self.profile.read_text(encoding="utf-8"))
+        set_replicas(config, deployment, n_replicas)
+        self.profile.write_text(yaml.safe_dump(config), encoding="utf-8")
+        gcs = next(part for part in self.raylet.cmdline() if part.startswith("--gcs-address="))
+        script = Path(__file__).with_name("redeploy.py")
+        command = [sys.executable, str(script), gcs.removeprefix("--gcs-address="), str(self.profile)]
+        subprocess.run(command, check=True, timeout=READY_S, capture_output=True)
+        self.wait_until_ready(lambda: len(self.replicas(deployment)) == n_replicas)
+
+    def wait_until_ready(self, also: Callable[[], bool] = lambda: True) -> None:
+        """Wait until every deployment has all its replicas."""
+        deadline_s = time.monotonic() + READY_S
+        while not (self._healthy() and also()):
+            assert time.monotonic() < deadline_s, "the service did not become ready"
+            time.sleep(0.25)
+
+    def _healthy(self) -> bool:
+        health = httpx.get(f"{self.url}/health", timeout=10, trust_env=False).json()
+        return health["status"] == "ok" and all(d["replicas_starting"] == 0 for d in health["deployments"].values())
+
+    def transcript(self, content: bytes, **fields: str) -> dict[str, Any]:
+        """Return the transcript's JSON without its request id."""
+        with self.events(content, **fields) as events:
+            name, data = list(events)[-1]
+        assert name == "done", data
+        return without_id(data["transcript"])
+
+    @contextmanager
+    def events(self, content: bytes, **fields: str) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
+        """Open a transcription's event stream as (name, data); leaving the block hangs up."""
+        fields |= {"stream": "true", "language": "en"}
+        with (
+            httpx.Client(base_url=self.url, timeout=ANSWER_S, trust_env=False) as client,
+            client.stream("POST", "/v1/transcribe", files={"file": ("meeting", content)}, data=fields) as response,
+        ):
+            assert response.status_code == 200
+            yield _events(response)
+
+
+def _events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
+    name = ""
+    for line in response.iter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+def without_id(transcript: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in transcript.items() if name != "request_id"}
+
+
+def set_replicas(config: dict[str, Any], deployment: str, n_replicas: int) -> None:
+    """Fix a deployment's number of replicas in a Serve config."""
+    options = next(d for d in config["applications"][0]["deployments"] if d["name"] == deployment)
+    options.pop("autoscaling_config", None)
+    options["num_replicas"] = n_replicas
+
+
+def raylet_behind(url: str) -> psutil.Process:
+    """Return the raylet above the process that listens at the URL's port."""
+    port = httpx.URL(url).port
+    listening = (c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port)
+    for pid in listening:
+        for parent in psutil.Process(pid).parents():
+            if parent.name() == "raylet":
+                return parent
+    raise LookupError(f"nothing of Ray listens at {url}")
+
+
+def repeated_meeting(times: int) -> bytes:
+    """Return the sample meeting (100 s, several speakers) so many times on end as a WAV file."""
+    import av
+
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    with av.open(str(SAMPLE_MEETING)) as container:
+        frames = [frame for decoded in container.decode(audio=0) for frame in resampler.resample(decoded)]
+    samples = np.tile(np.concatenate([frame.to_ndarray()[0] for frame in frames]), times)
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return buffer.getvalue()

@@ -1,0 +1,52 @@
+"""An upload goes to the disk, not into memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import httpx
+from cluster import OwnService
+
+UPLOAD_BYTES = 512 * 1024**2
+GROWTH_BYTES = 100 * 1024**2
+PIECE = b"this is not audio\n" * 4096
+
+
+def prose(n_bytes: int) -> Iterator[bytes]:
+    """Yield a form whose file is refused as soon as it is looked at: only the upload costs anything."""
+    yield b'--border\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    for _ in range(n_bytes // len(PIECE)):
+        yield PIECE
+    yield b"\r\n--border--\r\n"
+
+
+def test_a_large_upload_does_not_grow_the_ingress_or_the_proxy(service: OwnService) -> None:
+    front = [
+        *service.replicas("ingress"),
+        *(p for p in service.raylet.children(recursive=True) if p.name() == "haproxy"),
+    ]
+    assert len(front) >= 2
+    before = [process.memory_info().rss for process in front]
+    peaks, uploaded = list(before), threading.Event()
+
+    def watch() -> None:
+        while not uploaded.wait(0.1):
+            for i, process in enumerate(front):
+                peaks[i] = max(peaks[i], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        response = httpx.post(
+            f"{service.url}/v1/transcribe",
+            content=prose(UPLOAD_BYTES),
+            headers={"Content-Type": "multipart/form-data; boundary=border"},
+            timeout=120,
+            trust_env=False,
+        )
+    finally:
+        uploaded.set()
+        watcher.join()
+    assert response.json()["error_code"] == "UNSUPPORTED_FORMAT"
+    assert all(peak - start < GROWTH_BYTES for start, peak in zip(before, peaks, strict=True))

@@ -1,0 +1,41 @@
+"""A transcript depends on the recording alone: not on how many replicas there are, nor on whether they live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cluster import OwnService, without_id
+
+
+def test_a_transcript_is_the_same_every_time(service: OwnService, meeting: bytes, undisturbed: dict[str, Any]) -> None:
+    assert service.transcript(meeting) == undisturbed
+
+
+@pytest.mark.parametrize(("deployment", "at_work"), [("recognizer-base", "recognizing"), ("diarizer", "diarizing")])
+def test_a_replica_killed_in_mid_file_costs_no_word(
+    service: OwnService, meeting: bytes, undisturbed: dict[str, Any], deployment: str, at_work: str
+) -> None:
+    victim = service.replicas(deployment)[0]
+    with service.events(meeting) as events:
+        for name, data in events:
+            if name == "progress" and data["stage"] == at_work:
+                assert data["done"] < 0.8
+                victim.kill()
+                break
+        victim.wait(timeout=10)
+        name, data = list(events)[-1]
+    assert name == "done", data
+    assert without_id(data["transcript"]) == undisturbed
+    service.wait_until_ready(lambda: len(service.replicas(deployment)) == 2)
+
+
+@pytest.mark.parametrize("n_replicas", [1, 3])
+def test_a_transcript_does_not_depend_on_the_number_of_replicas(
+    service: OwnService, meeting: bytes, undisturbed: dict[str, Any], n_replicas: int
+) -> None:
+    service.scale("recognizer-base", n_replicas)
+    try:
+        assert service.transcript(meeting) == undisturbed
+    finally:
+        service.scale("recognizer-base", 2)
