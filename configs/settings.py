@@ -70,7 +70,7 @@ class HttpSettings(_Settings):
     )  # HARK_OPERATOR_KEY; null: every caller is the local owner
     anonymous: AnonymousSettings = AnonymousSettings()
     max_file_bytes: int = Field(default=8 * 1024**3, ge=1)
-    max_duration_s: float | None = None  # null: unlimited
+    max_duration_s: float | None = Field(default=12 * 3600.0, gt=0)  # a few KB of FLAC can be days of silence
     request_deadline_s: float = Field(default=3600.0, gt=0)
     trusted_proxies: tuple[str, ...] = ()  # whose X-Forwarded-For is believed
     allow_private_urls: bool = False  # `url=` may name addresses of this network

@@ -41,7 +41,7 @@ def local_transcriber(settings: AppSettings) -> TranscriptionPipeline:
     recognizers = {m: LocalRecognizer(r, settings.weights_path(r.weights)) for m, r in settings.recognizers.items()}
     diarizer = settings.diarizer
     return TranscriptionPipeline(
-        decoder=LocalDecoder(),
+        decoder=LocalDecoder(max_duration_s=settings.api.max_duration_s),
         detector=LocalDetector(settings.voice_detector),
         recognizers=recognizers,
         identifiers=recognizers,
@@ -61,12 +61,13 @@ class LocalStore:
 class LocalDecoder:
     """Implements ports.MediaDecoder."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_duration_s: float | None = None) -> None:
         self._engine = PyAvDecoder()
+        self._max_duration_s = max_duration_s
 
     async def decode(self, source: MediaFile) -> AsyncGenerator[DecodedBlock]:
         gone = threading.Event()
-        blocks = self._engine.decode(source, cancelled=gone.is_set)
+        blocks = self._engine.decode(source, max_duration_s=self._max_duration_s, cancelled=gone.is_set)
         try:
             while (block := await asyncio.to_thread(next, blocks, None)) is not None:
                 yield block

@@ -18,8 +18,8 @@ from serve_app.ports import DecodedBlock, MediaFile
 class MediaDeployment:
     """Serves ports.MediaDecoder."""
 
-    def __init__(self) -> None:
-        self._decoder = LocalDecoder()
+    def __init__(self, max_duration_s: float | None) -> None:
+        self._decoder = LocalDecoder(max_duration_s=max_duration_s)
 
     async def decode(self, source: MediaFile) -> AsyncIterator[DecodedBlock]:
         try:

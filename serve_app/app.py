@@ -33,7 +33,7 @@ def build(args: AppSettings) -> "Application":
         weights = args.weights_path(args.diarizer.weights)
         diarizer = deployment(name="diarizer")(DiarizerDeployment).bind(args.diarizer, weights)
     transcription = deployment(name="transcription")(TranscriptionDeployment).bind(
-        media=deployment(name="media")(MediaDeployment).bind(),
+        media=deployment(name="media")(MediaDeployment).bind(args.api.max_duration_s),
         detector=deployment(name="voice-detector")(VoiceDetectorDeployment).bind(args.voice_detector),
         recognizers=recognizers,
         diarizer=diarizer,

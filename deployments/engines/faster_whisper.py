@@ -166,12 +166,17 @@ class FasterWhisperRecognizer:
         self, windows: list[EncodedWindow], runs: list[list[TokenRun]], language: str, task: str
     ) -> list[list[AlignedWord]]:
         tokenizer = self._tokenizer(language, task)
-        alignments = self._model.find_alignment(
-            tokenizer,
-            [[token for run in item for token in run.tokens] for item in runs],
-            self._from_array(np.concatenate([w.states for w in windows])),
-            [min(math.ceil(w.duration_s * FRAMES_PER_SECOND), WINDOW_FRAMES) for w in windows],
-        )
+        # One by one: in a batch, padding to the longest text shifts the others' times by a frame or two, and the result
+        # must not depend on who shared the batch.
+        alignments = [
+            self._model.find_alignment(
+                tokenizer,
+                [[token for run in item for token in run.tokens]],
+                self._from_array(window.states),
+                [min(math.ceil(window.duration_s * FRAMES_PER_SECOND), WINDOW_FRAMES)],
+            )[0]
+            for window, item in zip(windows, runs, strict=True)
+        ]
         return [
             trim_long_words(
                 merge_marks(

@@ -30,7 +30,7 @@ FORMATS_STATING_LENGTH = frozenset({"wav", "w64", "flac", "aiff", "caf", "au", "
 SIZE_UNKNOWN_BYTES = 0x7FFF_0000  # recorders that write to a pipe put a size at or above this
 
 READ_BUFFER_BYTES = 64 * 1024
-REREAD_FACTOR = 64  # a file is read this often at most: badly interleaved ones need several times, loops never end
+REREAD_FACTOR = 64  # a file is read this often at most: bad interleaving costs several times, a looping index no end
 MAX_BAD_PACKETS_IN_A_ROW = 1_000
 MAX_READ_FAULTS = 100
 
@@ -92,11 +92,9 @@ class _LocalFile:
             raise ClientCancelled("The client hung up while its file was being decoded.")
 
     def read(self, n_bytes: int) -> bytes:
-        self.raise_if_cancelled()
+        # Whoever has read enough is told that the file ends; PyAV would print an exception raised here.
         self._budget_bytes -= n_bytes
-        if self._budget_bytes < 0:
-            raise CorruptMedia("The file is damaged: its index leads round in circles.")
-        return self._file.read(n_bytes)
+        return b"" if self._budget_bytes < 0 or self._cancelled() else self._file.read(n_bytes)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         try:
@@ -124,8 +122,6 @@ def _open(file: _LocalFile) -> InputContainer:
             buffer_size=READ_BUFFER_BYTES,
             io_open=_refuse_to_open,
         )
-    except SpeechError:
-        raise
     except Exception as error:  # PyAV raises builtins and its own tree; all mean that the file cannot be read
         file.raise_if_cancelled()
         raise fault_of_unopenable(file.head) from error
@@ -142,7 +138,7 @@ def _decode(
     faults = Faults(cut_short=cut_short(file.head, file.size_bytes))
     timeline = Timeline(container, faults)
     blocks = Blocks(block_samples)
-    for samples in read_samples(_frames(container, stream, file, faults), timeline):
+    for samples in read_samples(_frames(container, stream, file, faults), timeline, faults):
         for block in blocks.add(samples):
             yield DecodedBlock(samples=block)
         if max_duration_s is not None:
@@ -236,6 +232,7 @@ def _frames(container: InputContainer, stream: AudioStream, file: _LocalFile, fa
                     continue
                 bad_in_a_row = 0
                 yield from frames
+            file.raise_if_cancelled()
             return
         except SpeechError:
             raise

@@ -10,7 +10,6 @@ import numpy as np
 from deployments.engines.pyav_faults import Faults
 from serve_app.audio.mixdown import Mixdown, channel_weights
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
-from serve_app.errors import CorruptMedia
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -23,6 +22,7 @@ MAX_CHANNELS = 64
 JITTER_S = 0.2  # timestamps of live recordings wander this far; a larger step is a gap
 LEADING_JITTER_S = 0.01  # before the first sample silence cuts no word
 MAX_GAP_S = 600.0  # a larger step forward is taken for a broken timestamp
+MAX_GAPS_S = 3_600.0  # of silence filled in altogether: a small file of gaps must not become days of sound
 REWIND_S = 1.0  # a larger step back is a new timeline that continues here
 
 
@@ -34,10 +34,12 @@ class Timeline:
         self._end_s = None if container.duration is None else container.duration / 1_000_000
         self._faults = faults
         self._position_s = 0.0
+        self._gaps_s = 0.0
 
     def gap_before(self, frame: AudioFrame) -> float:
         """Return the seconds of silence to put before the frame, and count both as played."""
         gap_s = self._gap_s(frame.time)
+        self._gaps_s += gap_s
         self._position_s += gap_s + frame.samples / frame.sample_rate
         return gap_s
 
@@ -52,26 +54,34 @@ class Timeline:
                 self._origin_s += gap_s
             return 0.0
         past_the_end = self._end_s is not None and self._position_s + gap_s > self._end_s + REWIND_S
-        if gap_s > MAX_GAP_S or past_the_end:
+        if gap_s > min(MAX_GAP_S, MAX_GAPS_S - self._gaps_s) or past_the_end:
             self._faults.broken_timestamps = True
             self._origin_s += gap_s
             return 0.0
         return gap_s
 
 
-def read_samples(frames: Iterator[AudioFrame], timeline: Timeline) -> Iterator[Waveform]:
+def is_plausible(frame: AudioFrame) -> bool:
+    """Tell whether a frame can be part of a recording; damage makes decoders claim odd shapes."""
+    return MIN_RATE_HZ <= frame.sample_rate <= MAX_RATE_HZ and 1 <= frame.layout.nb_channels <= MAX_CHANNELS
+
+
+def read_samples(frames: Iterator[AudioFrame], timeline: Timeline, faults: Faults) -> Iterator[Waveform]:
     """Yield mono 16 kHz samples, about a second at a time, with silence where the timeline has a gap."""
     converter: _Converter | None = None
     for frame in frames:
         if not frame.samples:
             continue
-        gap_s = timeline.gap_before(frame)
+        if not is_plausible(frame):
+            faults.bad_packets += 1
+            continue
         shape = (frame.layout.nb_channels, frame.sample_rate, frame.format.name)
+        gap_s = timeline.gap_before(frame)
         if converter is not None and (gap_s or converter.shape != shape):
             yield from converter.flush()
             converter = None
         yield from _silence(gap_s)
-        converter = converter or _Converter(frame, shape)
+        converter = converter or _Converter(frame, shape, faults)
         yield from converter.write(frame)
     if converter is not None:
         yield from converter.flush()
@@ -88,16 +98,13 @@ def _silence(duration_s: float) -> Iterator[Waveform]:
 class _Converter:
     """Resamples and mixes frames of one shape, gathered to a second at a time: frames come by the hundred thousand."""
 
-    def __init__(self, frame: AudioFrame, shape: tuple[int, int, str]) -> None:
+    def __init__(self, frame: AudioFrame, shape: tuple[int, int, str], faults: Faults) -> None:
         from av.audio.fifo import AudioFifo
         from av.audio.resampler import AudioResampler
 
         self.shape = shape
         self._n_channels, self._rate_hz, _ = shape
-        if not (MIN_RATE_HZ <= self._rate_hz <= MAX_RATE_HZ and 1 <= self._n_channels <= MAX_CHANNELS):
-            raise CorruptMedia(
-                f"The file claims {self._n_channels} channels at {self._rate_hz} Hz, which no recording has."
-            )
+        self._faults = faults
         self._gathered = AudioFifo()
         # Interleaved: PyAV counts the planes of a frame up to the first null pointer, and with eight planes there is
         # none, so that it would read on into memory that is not the frame's.
@@ -119,8 +126,9 @@ class _Converter:
     def _convert(self, frame: AudioFrame | None) -> Iterator[Waveform]:
         try:
             frames = self._resampler.resample(frame)
-        except Exception as error:  # PyAV raises builtins and its own tree
-            raise CorruptMedia("The file's audio cannot be resampled: its channels or rate make no sense.") from error
+        except Exception:  # PyAV raises builtins and its own tree; whatever it is, this stretch is lost
+            self._faults.bad_packets += 1
+            return
         for resampled in frames:
             if resampled is not None:
                 interleaved = cast(Waveform, resampled.to_ndarray())

@@ -118,8 +118,9 @@ def build_segments(
     segments: list[Segment] = []
     clock_s = 0.0
     words = iter(aligned)
+    left = 0  # below zero when a word of the run before took tokens of this one
     for run in runs:
-        left = len(run.tokens)
+        left += len(run.tokens)
         mine: list[Word] = []
         while left > 0 and (word := next(words, None)) is not None:
             left -= word.n_tokens

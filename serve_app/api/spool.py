@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import tempfile
@@ -25,7 +26,8 @@ async def spooled_path(spool_dir: Path) -> AsyncIterator[str]:
     try:
         yield path
     finally:
-        os.unlink(path)
+        with contextlib.suppress(FileNotFoundError):  # a fetch that failed has removed it already
+            os.unlink(path)
         # The last close frees the blocks, which takes a while for a large file. The thread does it come what may.
         await asyncio.get_running_loop().run_in_executor(None, os.close, descriptor)
 

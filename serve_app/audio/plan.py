@@ -106,8 +106,8 @@ def next_chunk(
 ) -> Chunk | None:
     """Return the chunk that starts at file time `from_s`; None when the lane holds no speech after it.
 
-    It takes at most `room_s` (default: all a chunk may hold) or else one span, and is cut in the longest silence of
-    its last part, or takes all that is left if that fits.
+    It takes at most `room_s` (default: all a chunk may hold) and is cut in the longest silence of its last part, or
+    takes all that is left if that fits. A first span longer than the room is cut where the room ends.
     """
     room_s = settings.chunk_s if room_s is None else room_s
     rest = [Span(max(s.start_s, from_s), s.end_s) for s in lane if s.end_s - max(s.start_s, from_s) > 1e-3]
@@ -128,6 +128,5 @@ def next_chunk(
     if len(taken) == len(rest):
         return Chunk(spans=tuple(taken))
     if not taken:
-        first = rest[0]  # longer than the room: better whole, up to what a chunk may hold, than cut in a word
-        return Chunk(spans=(Span(first.start_s, min(first.end_s, first.start_s + settings.chunk_s)),))
+        return Chunk(spans=(Span(rest[0].start_s, rest[0].start_s + room_s),))
     return Chunk(spans=tuple(taken[: best or len(taken)]))

@@ -61,7 +61,7 @@ class Recording:
     def overlapping(self, spans: Sequence[Span]) -> Recording:
         """Keep only the blocks that the spans touch, so that a message carries no reference it does not need."""
         ranges = [sample_range(span) for span in spans]
-        kept = tuple(b for b in self.blocks if any(b.start < end and start < b.end for start, end in ranges))
+        kept = tuple(b for b in self.blocks if any(max(b.start, start) < min(b.end, end) for start, end in ranges))
         return Recording(blocks=kept)
 
 

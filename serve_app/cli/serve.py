@@ -121,8 +121,8 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         console.print("Stopping…")
         return 0
     finally:
-        ray_serve.shutdown()
-        ray.shutdown()
+        ray_serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
+        ray.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
 
 
 def _transcribe(path: Path, url: str, stop: threading.Event) -> None:

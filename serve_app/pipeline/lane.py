@@ -12,6 +12,8 @@ from serve_app.ports import Recognition
 from serve_app.transcript.merge import Heard
 
 MAX_RETRIES = 2
+SHORT_TAIL_S = 1.5  # a rest this short may be the end of the last word: what it gives
+TAIL_CONFIDENCE = 0.25  # must be this sure to count
 CREEP_S = 2.0  # a chunk that took decoding less far than this
 MAX_CREEPS = 3  # so many times on end is taken for speech that cannot be written down, and passed over bit by bit
 
@@ -85,10 +87,12 @@ class Lane:
             self._holes = ()
             self._fill_holes(step.repairs, found.words)
             return
-        resumed = [h for h in self._words if 0 <= step.chunk.spans[0].start_s - h.word.end_s < 0.05]
-        self._words.extend(
-            without_echo(self.words, found.words, self._from_s, float("inf")) if resumed else found.words
-        )
+        words: Sequence[Heard] = found.words
+        if any(0 <= step.chunk.spans[0].start_s - h.word.end_s < 0.05 for h in self._words):
+            words = without_echo(self.words, words, self._from_s, float("inf"))
+            if step.chunk.duration_s < SHORT_TAIL_S:
+                words = [h for h in words if h.word.confidence >= TAIL_CONFIDENCE]
+        self._words.extend(words)
         self._holes = found.holes
         self._from_s = self._next_from_s(step, found)
 

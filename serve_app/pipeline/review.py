@@ -69,10 +69,11 @@ def review(chunk: Chunk, recognition: Recognition, settings: ReviewSettings) -> 
     if loop is not None:
         # Attention has lost its place by the time a loop begins: what came just before is suspect as well.
         kept = [] if chunk.duration_s > settings.trusted_loop_s else kept[:loop]
+    doubtful_until_s = kept[-1].word.end_s if kept else 0.0
     kept, holes = _split_holes(chunk, kept, settings)
-    reached_s = kept[-1].word.end_s if kept else 0.0
+    reached_s = kept[-1].word.end_s if kept else doubtful_until_s
     resume_s = chunk.file_time(reached_s)
-    stopped_short = loop is not None or (bool(kept) and chunk.duration_s - reached_s > settings.tail_s)
+    stopped_short = loop is not None or (reached_s > 0 and chunk.duration_s - reached_s > settings.tail_s)
     return Review(
         words=tuple(_on_file_clock(chunk, h) for h in kept),
         # What lies after the point of resumption is decoded again anyway.

@@ -18,7 +18,7 @@ class PipelineSettings:
     lanes_in_flight: int = 8  # chunks of one request at the recognizers at once
     detections_in_flight: int = 2  # 30 s stretches of one request at the voice detectors at once
     diarizations_in_flight: int = 3  # stretches of one request at the diarizers at once
-    diarization_span_s: float = 60.0  # the windows of this much audio are one call
+    diarization_span_s: float = 120.0  # the windows of this much audio are one call; each repeats some context
     interactive_s: float = 60.0  # recordings up to here go before longer ones in every queue
     snr_floor_db: float = -10.0  # below it nothing can be understood
     language_samples: int = 3  # chunks listened to before a long recording's language is settled

@@ -47,7 +47,8 @@ def test_json_verbose_json_and_text_carry_the_same_transcript(client: httpx.Clie
     plain = transcribe(client, JFK, language="en").json()
     verbose = transcribe(client, JFK, language="en", response_format="verbose_json").json()
     assert {**verbose, "request_id": plain["request_id"]} == plain
-    assert transcribe(client, JFK, language="en", response_format="txt").text.strip() == plain["text"]
+    text = transcribe(client, JFK, language="en", response_format="txt", diarize="false").text
+    assert text.strip() == plain["text"]
 
 
 def test_segments_can_come_without_words_and_without_speakers(client: httpx.Client) -> None:

@@ -33,6 +33,12 @@ def diarizer() -> PyannoteDiarizer:
     return PyannoteDiarizer(weights_dir=WEIGHTS)
 
 
+@pytest.fixture(scope="module")
+def minute(diarizer: PyannoteDiarizer) -> list[SpeakerWindows]:
+    """The windows of a minute of four people."""
+    return windows_of(diarizer, recording("panel_dev4")[: 60 * SAMPLE_RATE_HZ], span_s=1000.0)
+
+
 def windows_of(
     diarizer: PyannoteDiarizer, waveform: Waveform, *, span_s: float = 120.0, **options: Callable[[], bool]
 ) -> list[SpeakerWindows]:
@@ -108,19 +114,18 @@ def test_a_ten_minute_meeting_has_its_six_speakers(diarizer: PyannoteDiarizer) -
     found = diarize(diarizer, recording("meet_dev1"))
 
     assert speakers(found.exclusive_turns) == 6
-    assert diarization_error(reference("meet_dev1"), found.turns) < 0.129  # stock pyannote: 0.124
+    assert diarization_error(reference("meet_dev1"), found.turns) < 0.122  # stock pyannote: 0.124
 
 
-@pytest.mark.parametrize("span_s", [7.0, 30.0, 61.0])
-def test_turns_do_not_depend_on_how_the_file_was_cut(diarizer: PyannoteDiarizer, span_s: float) -> None:
-    waveform = recording("panel_dev4")[: 80 * SAMPLE_RATE_HZ]
-    whole, parts = (windows_of(diarizer, waveform, span_s=s) for s in (1000.0, span_s))
+@pytest.mark.parametrize("span_s", [7.0, 31.0])
+def test_turns_do_not_depend_on_how_the_file_was_cut(
+    diarizer: PyannoteDiarizer, minute: list[SpeakerWindows], span_s: float
+) -> None:
+    parts = windows_of(diarizer, recording("panel_dev4")[: 60 * SAMPLE_RATE_HZ], span_s=span_s)
 
     joined = np.concatenate([part.embeddings for part in parts])
-    np.testing.assert_allclose(joined, whole[0].embeddings, atol=2e-3)
-    duration_s = len(waveform) / SAMPLE_RATE_HZ
-    expected = diarizer.link_speakers(whole, duration_s=duration_s)
-    assert diarizer.link_speakers(parts[::-1], duration_s=duration_s) == expected
+    np.testing.assert_allclose(joined, minute[0].embeddings, atol=2e-3)
+    assert diarizer.link_speakers(parts[::-1], duration_s=60.0) == diarizer.link_speakers(minute, duration_s=60.0)
 
 
 def test_turns_are_ordered_inside_the_file_and_exclusive_ones_never_overlap(diarizer: PyannoteDiarizer) -> None:
@@ -139,7 +144,7 @@ def test_turns_are_ordered_inside_the_file_and_exclusive_ones_never_overlap(diar
 def test_a_voice_keeps_its_name_to_the_last_minute(diarizer: PyannoteDiarizer) -> None:
     one, other = recording("ls_2414-128291-0000")[: 12 * SAMPLE_RATE_HZ], recording("LJ001-0001")
     again = recording("ls_2414-128291-0002")
-    middle = np.concatenate([other] * 12)
+    middle = np.concatenate([other] * 6)
     waveform = np.concatenate([one, middle, again])
     found = diarize(diarizer, waveform, span_s=30.0)
 
@@ -169,19 +174,20 @@ def test_very_short_files_are_fine(diarizer: PyannoteDiarizer, n_samples: int) -
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 3, 5])
-def test_a_fixed_number_of_speakers_is_kept(diarizer: PyannoteDiarizer, wanted: int) -> None:
-    waveform = recording("panel_dev4")[: 80 * SAMPLE_RATE_HZ]
-    found = diarize(diarizer, waveform, bounds=SpeakerBounds(at_least=wanted, at_most=wanted))
+def test_a_fixed_number_of_speakers_is_kept(
+    diarizer: PyannoteDiarizer, minute: list[SpeakerWindows], wanted: int
+) -> None:
+    found = diarizer.link_speakers(minute, duration_s=60.0, bounds=SpeakerBounds(at_least=wanted, at_most=wanted))
 
     assert speakers(found.exclusive_turns) == wanted
 
 
 def test_cancelled_work_stops_within_ten_seconds_of_audio(diarizer: PyannoteDiarizer) -> None:
-    waveform, polls = recording("panel_dev2"), []
+    waveform, polls = recording("panel_dev2")[: 60 * SAMPLE_RATE_HZ], []
     windows_of(diarizer, waveform, cancelled=lambda: bool(polls.append(1)))
     assert len(polls) > 2 * len(waveform) / SAMPLE_RATE_HZ / 10  # twice over the file: segmentation, then voices
 
-    for stop_at in (1, len(polls) // 3, len(polls) - 1):
+    for stop_at in (1, len(polls) // 3, len(polls) - 1):  # at once, while segmenting, while embedding
         polls.clear()
 
         def cancelled(limit: int = stop_at) -> bool:
@@ -193,6 +199,20 @@ def test_cancelled_work_stops_within_ten_seconds_of_audio(diarizer: PyannoteDiar
         assert len(polls) == stop_at
 
 
+def test_integers_hear_the_same_voices() -> None:
+    from deployments.engines.diarization.features import centered, log_mel
+    from deployments.engines.diarization.models import OnnxVoiceModels
+
+    features = centered(log_mel(recording("conv_pyannote_sample")[: 20 * SAMPLE_RATE_HZ]))
+    exact, rounded = (
+        OnnxVoiceModels(weights_dir=WEIGHTS, threads=1, integers=integers).trunk(features) for integers in (False, True)
+    )
+
+    assert exact.shape == rounded.shape
+    assert np.linalg.norm(exact - rounded) < 0.2 * np.linalg.norm(exact)
+    assert np.corrcoef(exact.mean(axis=1), rounded.mean(axis=1))[0, 1] > 0.995
+
+
 def test_a_replica_on_the_cpu_loads_no_torch() -> None:
     script = (
         "import sys, pathlib; from deployments.engines.diarization.engine import PyannoteDiarizer; "
@@ -201,6 +221,7 @@ def test_a_replica_on_the_cpu_loads_no_torch() -> None:
     subprocess.run([sys.executable, "-c", script, str(WEIGHTS)], check=True, cwd=ROOT)
 
 
+@pytest.mark.filterwarnings("ignore:(?s).*torchcodec")  # pyannote.audio does without it
 def test_torch_gives_the_same_turns(diarizer: PyannoteDiarizer, tmp_path: Path) -> None:
     from benchmarks.peers.assemble_pyannote import pipeline_folder
     from benchmarks.peers.torchaudio_parts import ensure_torchaudio

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -52,7 +53,8 @@ class OwnService:
         gcs = next(part for part in self.raylet.cmdline() if part.startswith("--gcs-address="))
         script = Path(__file__).with_name("redeploy.py")
         command = [sys.executable, str(script), gcs.removeprefix("--gcs-address="), str(self.profile)]
-        subprocess.run(command, check=True, timeout=READY_S, capture_output=True)
+        environment = os.environ | {"RAY_AUTH_MODE": "token"}  # as clusters that Serve starts here have it
+        subprocess.run(command, check=True, timeout=READY_S, capture_output=True, env=environment)
         self.wait_until_ready(lambda: len(self.replicas(deployment)) == n_replicas)
 
     def wait_until_ready(self, also: Callable[[], bool] = lambda: True) -> None:
@@ -103,6 +105,7 @@ def set_replicas(config: dict[str, Any], deployment: str, n_replicas: int) -> No
     options = next(d for d in config["applications"][0]["deployments"] if d["name"] == deployment)
     options.pop("autoscaling_config", None)
     options["num_replicas"] = n_replicas
+    options["ray_actor_options"] = {"num_cpus": 0.1}  # a machine of two cores has room for them all
 
 
 def raylet_behind(url: str) -> psutil.Process:

@@ -67,10 +67,13 @@ def quantized(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     for node in graph.node:
         if node.op_type == "Conv":
             source, kernel, bias = node.input
+            source_scale = _affine(*ranges[source])[0]
             scale = np.abs(weights[kernel]).max(axis=(1, 2, 3)) / np.float32(127)
+            # Some channels are a bias alone; it has to fit into 32 bits.
+            scale = np.maximum(scale, np.maximum(np.abs(weights[bias]), 1e-6) / (source_scale * np.float32(2**30)))
             rounded = np.rint(weights[kernel] / scale[:, None, None, None]).astype(np.int8)
             dequantize(kernel, constant(f"{kernel}/int8", rounded), scale, np.zeros(len(scale), dtype=np.int8))
-            scale = scale * _affine(*ranges[source])[0]
+            scale = scale * source_scale
             summed = np.rint(weights[bias] / scale).astype(np.int32)
             dequantize(bias, constant(f"{bias}/int32", summed), scale, np.zeros(len(scale), dtype=np.int32))
         made = onnx.NodeProto()

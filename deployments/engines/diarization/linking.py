@@ -35,7 +35,8 @@ class LinkingOptions:
     min_clean_ratio: float = 0.2  # of a window: shorter speech is named by the clusters but does not shape them
     max_clustered: int = 3000  # the first clustering takes memory with the square of this (2 x 36 MB)
     same_speaker: float = 0.65  # clusters more similar than this are one: much speech makes VBx split hairs
-    # Less similar voices are not one, though VBx may want more speech to believe it: from so much of a window, so similar.
+    # How much of a window voices have to fill, and how similar they are at most, to be two without VBx's believing it:
+    # it wants more speech than short recordings and brief contributions hold.
     told_apart: tuple[tuple[float, float], ...] = ((0.2, 0.5), (0.1, 0.4))
     min_speaker_s: float = 3.0  # in windows that start over so long
 
@@ -63,9 +64,8 @@ def link_local_speakers(
     if len(training) < max(bounds.at_least or 1, 2):
         training = embeddings[active]
     centroids = _centroids(training, step_s, plda, bounds, options)
-    room = None if bounds.at_most is None else bounds.at_most - len(centroids)
-    if room != 0:
-        for min_ratio, similarity in options.told_apart:
+    for min_ratio, similarity in options.told_apart:
+        if bounds.at_most is None or len(centroids) < bounds.at_most:
             voices = embeddings[active & (clean >= min_ratio)]
             centroids = _told_apart(voices, centroids, similarity, step_s, options)[: bounds.at_most]
     at_least = min(bounds.at_least or 1, len(training))
@@ -97,7 +97,26 @@ def _centroids(
         evidence_scale=options.evidence_per_s * step_s * len(voices) / len(training),
         speaker_penalty=options.speaker_penalty,
     )
-    return _means(training, _merged(training, weights[:, priors > 1e-7], bounds, options))
+    weights = _without_mixtures(training, weights[:, priors > 1e-7], bounds, options)
+    return _means(training, _merged(training, weights, bounds, options))
+
+
+def _without_mixtures(training: Embeddings, weights: Matrix, bounds: SpeakerBounds, options: LinkingOptions) -> Matrix:
+    """Drop clusters that lie between two larger ones: people speaking at once, not somebody else."""
+    centres = _unit(_means(training, weights))
+    sizes = weights.sum(axis=0)
+    kept = np.ones(len(sizes), dtype=bool)
+    for cluster in np.argsort(sizes, kind="stable"):
+        larger = centres[kept & (sizes > sizes[cluster])]
+        if len(larger) < 2 or kept.sum() <= (bounds.at_least or 1):
+            break
+        near, between = larger @ centres[cluster], np.clip(larger @ larger.T, -0.99, 0.99)
+        one, other = near[:, None], near[None, :]
+        # The length of the centre's projection on the plane of two others, where it falls between them.
+        length = np.sqrt(np.maximum(one**2 + other**2 - 2 * between * one * other, 0) / (1 - between**2))
+        inside = (one > between * other) & (other > between * one) & ~np.eye(len(larger), dtype=bool)
+        kept[cluster] = length[inside].max(initial=0.0) <= options.same_speaker
+    return weights[:, kept]
 
 
 def _merged(training: Embeddings, weights: Matrix, bounds: SpeakerBounds, options: LinkingOptions) -> Matrix:
@@ -123,29 +142,35 @@ def _told_apart(
     voices: Embeddings, centroids: Embeddings, similarity: float, step_s: float, options: LinkingOptions
 ) -> Embeddings:
     """Return the centroids, each without the voices near it that are clearly another's, and those voices' own."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-
     min_windows = max(round(options.min_speaker_s / step_s), 2)
     nearest = (_unit(voices) @ _unit(centroids).T).argmax(axis=1)
-    kept, found = list(centroids), []
-    for cluster in range(len(centroids)):
+    kept, found = list(centroids), list(centroids[:0])
+    for cluster in range(len(kept)):
         members = _thinned(voices[nearest == cluster], options.max_clustered)
-        if len(members) <= min_windows:
-            continue
-        merges = linkage(_unit(members), method="average", metric="cosine")
-        groups = fcluster(merges, 1.0 - similarity, criterion="distance")
-        sizes = np.bincount(groups)
-        order = [g for g in np.argsort(-sizes, kind="stable") if sizes[g] >= min_windows]
-        centres = [members[groups == g].mean(axis=0) for g in order]
-        own: list[Embeddings] = []
-        for centre in centres:
-            rivals = np.stack([*own, *kept[:cluster], *kept[cluster + 1 :], *found]) if own else None
-            if rivals is None or float((_unit(rivals) @ _unit(centre[None]).T).max()) < similarity:
-                own.append(centre)
-        if len(own) > 1:
-            kept[cluster] = own[0]
-            found += own[1:]
+        own, *candidates = _groups(members, similarity, min_windows) or [kept[cluster]]
+        others = [own, *kept[:cluster], *kept[cluster + 1 :], *found]
+        strangers = list(centroids[:0])
+        for candidate in candidates:
+            known = _unit(np.stack(others + strangers)) @ _unit(candidate[None])[0]
+            if known.max() < similarity:
+                strangers.append(candidate)
+        if strangers:
+            kept[cluster] = own
+            found += strangers
     return np.stack(kept + found)
+
+
+def _groups(voices: Embeddings, similarity: float, min_windows: int) -> list[Embeddings]:
+    """Return the centroids of the voices that are on average so similar to each other, of the largest group first."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    if len(voices) < max(min_windows, 2):
+        return []
+    merges = linkage(_unit(voices), method="average", metric="cosine")
+    groups = fcluster(merges, 1.0 - similarity, criterion="distance")
+    sizes = np.bincount(groups)
+    largest_first = [group for group in np.argsort(-sizes, kind="stable") if sizes[group] >= min_windows]
+    return [voices[groups == group].mean(axis=0) for group in largest_first]
 
 
 def _means(embeddings: Embeddings, weights: Matrix) -> Embeddings:

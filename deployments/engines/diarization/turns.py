@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from deployments.engines.diarization.linking import Labels
     from deployments.engines.diarization.voices import Activity
 
+# A breath does not end a turn: NIST's rich transcription evaluations bridge pauses of less than 0.3 s.
+_PAUSE_FRAMES = round(0.3 * SAMPLE_RATE_HZ / FRAME_STEP_SAMPLES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diarization:
@@ -82,16 +85,24 @@ def _rank(votes: npt.NDArray[np.uint8], counts: npt.NDArray[np.uint8]) -> npt.ND
 
 
 def _runs(active: npt.NDArray[np.uint8] | npt.NDArray[np.bool_], duration_s: float) -> list[Turn]:
-    """Return each speaker's runs of active frames, in time order."""
+    """Return each speaker's runs of active frames, in time order; short silences in a run do not end it."""
     turns = []
+    busy = np.concatenate([[0], np.cumsum(active.any(axis=1))])
     for speaker in range(active.shape[1]):
         padded = np.zeros(len(active) + 2, dtype=np.int8)
         padded[1:-1] = active[:, speaker] > 0
-        edges = np.flatnonzero(np.diff(padded))
-        times = np.minimum((edges * FRAME_STEP_SAMPLES + FRAME_SPAN_SAMPLES / 2) / SAMPLE_RATE_HZ, duration_s)
-        spans = zip(times[::2].tolist(), times[1::2].tolist(), strict=True)
+        starts, ends = np.flatnonzero(np.diff(padded)).reshape(-1, 2).T
+        ended = (starts[1:] - ends[:-1] > _PAUSE_FRAMES) | (busy[starts[1:]] > busy[ends[:-1]])
+        starts, ends = starts[np.append(True, ended)[: len(starts)]], ends[np.append(ended, True)[: len(ends)]]
+        spans = zip(_time_s(starts, duration_s), _time_s(ends, duration_s), strict=True)
         turns += [Turn(start_s=start, end_s=end, speaker=speaker) for start, end in spans if start < end]
     return sorted(turns, key=lambda turn: (turn.start_s, turn.end_s, turn.speaker))
+
+
+def _time_s(frames: npt.NDArray[np.intp], duration_s: float) -> list[float]:
+    centres = (frames * FRAME_STEP_SAMPLES + FRAME_SPAN_SAMPLES / 2) / SAMPLE_RATE_HZ
+    times: list[float] = np.minimum(centres, duration_s).tolist()
+    return times
 
 
 def _numbered(turns: list[Turn], exclusive: list[Turn]) -> Diarization:

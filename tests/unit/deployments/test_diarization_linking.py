@@ -39,7 +39,7 @@ class Meeting:
                 self.activity[window, local * 180 : local * 180 + clean_frames, local] = 1
                 self.embeddings[window, local] = voices[person] + noise * rng.standard_normal(DIMS)
 
-    def linked(self, *, at_least: int | None = None, at_most: int | None = None, **options: int) -> np.ndarray:
+    def linked(self, *, at_least: int | None = None, at_most: int | None = None, **options: float) -> np.ndarray:
         return link_local_speakers(
             self.activity,
             self.embeddings,
@@ -112,6 +112,26 @@ def test_very_different_numbers_of_windows_do_not_hide_a_speaker() -> None:
     meeting = Meeting([(0,)] * 300 + [(1,)] * 5)
 
     assert same_partition(meeting.linked(), meeting.truth)
+
+
+def test_people_speaking_at_once_are_nobody_else() -> None:
+    meeting = Meeting([(0,)] * 60 + [(1,)] * 60 + [(2,)] * 30)
+    meeting.embeddings[120:, 0] = (meeting.embeddings[:30, 0] + meeting.embeddings[60:90, 0]) / 2
+    labels = meeting.linked()
+
+    assert set(labels[:, 0].tolist()) == {0, 1}
+    assert len(set(meeting.linked(same_speaker=2).ravel().tolist()) - {UNASSIGNED}) == 3  # what VBx alone finds
+
+
+def test_one_speaker_in_two_clusters_is_joined() -> None:
+    meeting = Meeting([(0,)] * 200 + [(1,)] * 200 + [(2,)] * 200)
+    meeting.embeddings[400:, 0] = (
+        0.8 * meeting.embeddings[:200, 0] + 0.6 * meeting.embeddings[400:, 0]
+    )  # a colder voice
+    labels = meeting.linked()
+
+    assert labels[0, 0] == labels[-1, 0] != labels[200, 0]
+    assert meeting.linked(same_speaker=2)[0, 0] != meeting.linked(same_speaker=2)[-1, 0]  # VBx alone
 
 
 def test_three_hours_are_linked_in_bounded_memory() -> None:

@@ -51,6 +51,18 @@ def test_people_speaking_at_once_overlap_only_in_turns() -> None:
     assert_exclusive(found)
 
 
+def test_a_breath_does_not_end_a_turn_but_a_pause_does() -> None:
+    found = diarize([("a", 1.0, 3.0), ("a", 3.2, 5.0), ("a", 5.6, 7.0)], 12.0)
+
+    assert [(round(turn.start_s), round(turn.end_s)) for turn in found.turns] == [(1, 5), (6, 7)]
+
+
+def test_a_breath_in_which_somebody_else_speaks_does_end_a_turn() -> None:
+    found = diarize([("a", 1.0, 3.0), ("b", 3.0, 3.2), ("a", 3.2, 5.0)], 12.0)
+
+    assert [turn.speaker for turn in found.exclusive_turns] == [0, 1, 0]
+
+
 def test_nobody_speaks() -> None:
     assert diarize([], 30.0) == Diarization(turns=(), exclusive_turns=())
 

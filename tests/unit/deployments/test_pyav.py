@@ -201,6 +201,14 @@ def test_timestamps_that_jump_ahead_for_days_are_ignored_and_told(tmp_path):
     assert "timestamps" in warning
 
 
+def test_a_small_file_of_gaps_does_not_become_days_of_sound(tmp_path):
+    starts_s = tuple((index * 1152, index * 300.0) for index in range(50))
+    path = write_media(tmp_path / "a.mka", tone(3.6), codec="pcm_s16le", container="matroska", starts_s=starts_s)
+    samples, warning = decode(path)
+    assert 600 < samples.size / SAMPLE_RATE_HZ < 3700
+    assert warning is not None
+
+
 def test_timestamps_that_start_again_lose_no_sound(tmp_path):
     path = tmp_path / "both.ts"
     for hz in (400, 1000):

@@ -28,7 +28,7 @@ from serve_app.ports import (
     TranscribeEvent,
     TranscribeOptions,
 )
-from serve_app.transcript.model import Transcript, Turn
+from serve_app.transcript.model import SpeakerTurns, Transcript, Turn
 
 AT_ONCE = RetrySettings(first_pause_s=0.0, longest_pause_s=0.0)
 OPTIONS = TranscribeOptions(model="base", request_id="r1")
@@ -65,16 +65,18 @@ class Decoder:
     fault: Exception | None = None  # raised after the last block
     closed: bool = False
     stuck_after: int | None = None  # blocks
+    noise: float = 0.0  # the level of white noise over everything
 
     async def decode(self, source: MediaFile) -> AsyncGenerator[DecodedBlock]:
         assert source == SOURCE
         try:
             left = round(self.duration_s * SAMPLE_RATE_HZ)
             given = 0
+            random = np.random.default_rng(0)
             while left:
                 size = min(left, round(self.block_s * SAMPLE_RATE_HZ))
                 left -= size
-                yield DecodedBlock(samples=np.zeros(size, dtype=np.float32), warning=None if left else self.warning)
+                yield DecodedBlock(samples=self._sound(random, size), warning=None if left else self.warning)
                 given += 1
                 if given == self.stuck_after:
                     await asyncio.Event().wait()
@@ -83,6 +85,11 @@ class Decoder:
                 raise self.fault
         finally:
             self.closed = True
+
+    def _sound(self, random: np.random.Generator, size: int) -> Waveform:
+        if not self.noise:
+            return np.zeros(size, dtype=np.float32)
+        return (self.noise * random.standard_normal(size)).astype(np.float32)
 
 
 @dataclass(kw_only=True)
@@ -168,7 +175,7 @@ class Recognizer(Ports):
 
 @dataclass(kw_only=True)
 class Diarizer(Ports):
-    turns: tuple[Turn, ...] = ()
+    turns: SpeakerTurns = field(default_factory=SpeakerTurns)
     linked: list[SpeakerWindows] = field(default_factory=list)
     bounds: SpeakerBounds | None = None
 
@@ -186,7 +193,7 @@ class Diarizer(Ports):
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
-    ) -> tuple[Turn, ...]:
+    ) -> SpeakerTurns:
         await self._called()
         self.linked, self.bounds = list(windows), bounds
         return self.turns
@@ -229,8 +236,7 @@ class Studio:
         return self.detector, self.recognizer, self.diarizer
 
 
-def alternating(said: Said, *, n_speakers: int = 2) -> tuple[Turn, ...]:
-    """Everybody has a span of speech in turn."""
-    return tuple(
-        Turn(start_s=span.start_s, end_s=span.end_s, speaker=i % n_speakers) for i, span in enumerate(said.speech)
-    )
+def alternating(said: Said) -> SpeakerTurns:
+    """Two speakers, whose numbers are not those of their appearance, have a span of speech in turn."""
+    turns = tuple(Turn(start_s=span.start_s, end_s=span.end_s, speaker=1 - i % 2) for i, span in enumerate(said.speech))
+    return SpeakerTurns(heard=turns, exclusive=turns)

@@ -12,6 +12,7 @@ from scripted import SOURCE, Studio, meeting
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Span
 from serve_app.errors import InternalError
 from serve_app.pipeline.listening import Listened, listen
+from serve_app.pipeline.settings import PipelineSettings
 from serve_app.ports import Progress
 
 
@@ -50,10 +51,10 @@ async def test_speech_is_found_where_it_is_with_a_margin() -> None:
         assert span.end_s == pytest.approx(true.end_s + 0.3, abs=0.05)
 
 
-async def test_speech_without_a_pause_is_split_so_that_two_parts_fit_a_chunk() -> None:
+async def test_speech_without_a_pause_is_split_into_what_a_chunk_holds() -> None:
     found = await listened(Studio(talk([Span(2.0, 102.0)])))
 
-    assert all(span.duration_s <= 14.0 for span in found.speech)
+    assert all(span.duration_s <= PipelineSettings().plan.chunk_s for span in found.speech)
     assert sum(span.duration_s for span in found.speech) == pytest.approx(100.6, abs=0.1)
 
 

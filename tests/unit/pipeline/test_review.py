@@ -228,6 +228,13 @@ def test_holes_behind_the_point_of_resumption_are_left_to_the_next_chunk() -> No
     assert found.resume_s == pytest.approx(103.6)
 
 
+def test_behind_a_doubtful_word_that_was_all_that_was_heard_decoding_goes_on() -> None:
+    found = reviewed([word("you", 0.0, 3.0)])
+
+    assert [(hole.spans, hole.doubtful is not None) for hole in found.holes] == [((Span(100.0, 103.0),), True)]
+    assert found.resume_s == 103.0
+
+
 # Whatever comes back
 
 

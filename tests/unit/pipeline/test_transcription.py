@@ -65,6 +65,7 @@ async def test_words_are_given_to_the_speakers_of_the_whole_file() -> None:
     assert texts_of(transcript) == said_in(LONG)
     assert transcript.speakers == 2
     assert [segment.speaker for segment in transcript.segments] == [i % 2 for i in range(40)]
+    assert [turn.speaker for turn in transcript.turns] == [i % 2 for i in range(40)]
 
 
 async def test_what_a_recognizer_skips_is_fetched_again() -> None:
@@ -115,6 +116,28 @@ async def test_sound_without_words_has_no_speech() -> None:
 
     assert (transcript.segments, transcript.speakers) == ((), 0)
     assert [warning.code for warning in transcript.warnings] == ["no_speech_detected"]
+
+
+async def test_under_the_floor_of_noise_no_model_is_called() -> None:
+    studio = Studio(SHORT, snr_floor_db=10.0)
+    studio.decoder.noise = 0.1
+    transcript = await studio.transcript(DIARIZED)
+
+    assert transcript.segments == ()
+    assert [warning.code for warning in transcript.warnings] == ["low_snr_dropped"]
+    assert transcript.snr_db is not None
+    assert transcript.snr_db < 10.0
+    assert studio.recognizer.started == studio.diarizer.started == 0
+
+
+async def test_noise_above_the_floor_is_transcribed_and_measured() -> None:
+    studio = Studio(SHORT, snr_floor_db=-30.0)
+    studio.decoder.noise = 0.1
+    transcript = await studio.transcript()
+
+    assert texts_of(transcript) == said_in(SHORT)
+    assert transcript.snr_db is not None
+    assert transcript.snr_db >= -30.0
 
 
 async def test_the_rest_of_a_damaged_file_is_a_warning() -> None:

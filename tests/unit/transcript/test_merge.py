@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve_app.transcript.merge import Heard, SegmentSettings, assign_speakers, build_segments, merge_words
-from serve_app.transcript.model import Turn, Word, join_words
+from serve_app.transcript.merge import (
+    Heard,
+    SegmentSettings,
+    assign_speakers,
+    build_segments,
+    merge_words,
+    named_turns,
+)
+from serve_app.transcript.model import SpeakerTurns, Turn, Word, join_words
 
 SETTINGS = SegmentSettings()
 times_s = st.integers(0, 60_000).map(lambda ms: ms / 1000)
@@ -172,6 +179,39 @@ def test_without_turns_nobody_is_named() -> None:
     words = sentence("nobody was asked for")
 
     assert assign_speakers(words, []) == words
+
+
+def turn(start_s: float, end_s: float, speaker: int) -> Turn:
+    return Turn(start_s=start_s, end_s=end_s, speaker=speaker)
+
+
+def test_turns_have_the_speaker_numbers_of_the_words() -> None:
+    exclusive = (turn(0, 2, 7), turn(2, 4, 3), turn(4, 6, 7))
+    heard = (turn(0, 2.5, 7), turn(1.5, 4, 3), turn(4, 6, 7))  # both speak at 2.0
+    words = assign_speakers([said("a", 0.5), said("b", 2.8), said("c", 5.0)], exclusive)
+
+    named = named_turns(words, SpeakerTurns(heard=heard, exclusive=exclusive))
+    assert named == (turn(0, 2.5, 0), turn(1.5, 4, 1), turn(4, 6, 0))
+
+
+def test_a_speaker_without_a_word_has_no_turn() -> None:
+    exclusive = (turn(0, 2, 0), turn(2, 4, 1))
+    words = assign_speakers([said("a", 0.5)], exclusive)
+
+    assert named_turns(words, SpeakerTurns(heard=exclusive, exclusive=exclusive)) == (turn(0, 2, 0),)
+
+
+@given(heard_words(ordered=True), turns_of_speakers())
+def test_named_turns_are_turns_as_heard_of_speakers_that_have_words(words: list[Heard], turns: list[Turn]) -> None:
+    spoken = assign_speakers(words, turns)
+    named = named_turns(spoken, SpeakerTurns(heard=tuple(turns), exclusive=tuple(turns)))
+
+    assert {(t.start_s, t.end_s) for t in named} <= {(t.start_s, t.end_s) for t in turns}
+    assert {t.speaker for t in named} <= {h.word.speaker for h in spoken}
+
+
+def test_without_speakers_there_are_no_turns() -> None:
+    assert named_turns(sentence("nobody was asked for"), SpeakerTurns()) == ()
 
 
 # Segments
