@@ -9,6 +9,7 @@ from ray import serve
 
 from configs.settings import AppSettings
 from deployments.health import ClusterHealth
+from deployments.logs import use_serve_log
 from deployments.remote import RemoteTranscriber
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def bind_ingress(settings: AppSettings, transcription: Application) -> Applicati
         from serve_app.api.app import create_app
         from serve_app.api.services import Services
 
+        use_serve_log()
         app_name = serve.get_replica_context().app_name
         return create_app(
             Services(

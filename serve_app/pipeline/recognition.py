@@ -16,7 +16,7 @@ from serve_app.transcript.merge import Heard
 
 
 class LaneRunner:
-    """Runs the lanes of one recording; `changed` is called after every chunk."""
+    """Runs the lanes of one recording; `changed(self)` is called after every chunk."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class LaneRunner:
         recognizer: Recognizer,
         options: RecognizeOptions,
         settings: PipelineSettings,
-        changed: Callable[[], None],
+        changed: Callable[[LaneRunner], None],
     ) -> None:
         self._recording = recording
         self._recognizer = recognizer
@@ -65,8 +65,8 @@ class LaneRunner:
     async def _run_lane(self, lane: Lane) -> None:
         while step := lane.step():
             lane.accept(await self._recognize(step.chunk, replace(self._options, retry=step.retry)))
-            self._changed()
-        self._changed()  # the words of later lanes waited for the end of this one
+            self._changed(self)
+        self._changed(self)  # the words of later lanes waited for the end of this one
 
     async def _recognize(self, chunk: Chunk, options: RecognizeOptions) -> Recognition:
         part = self._recording.overlapping(chunk.spans)

@@ -116,7 +116,8 @@ class TranscriptionPipeline:
         progress = _Progress(listened.recording.duration_s, diarizing=options.diarize, report=report)
         told_words = 0
 
-        def changed() -> None:
+        # It is handed the runner: a reference of its own would be a cycle that keeps the samples until collected.
+        def changed(runner: LaneRunner) -> None:
             nonlocal told_words
             segments = build_segments(runner.finished_words()[told_words:], self._settings.segments)
             # The last segment may still grow.

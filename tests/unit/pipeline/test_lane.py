@@ -165,6 +165,15 @@ def test_a_word_on_either_side_of_a_cut_belongs_to_the_side_with_its_middle() ->
     assert texts_of(lane) == expected(said)
 
 
+@pytest.mark.parametrize(("confidence", "kept"), [(0.1, False), (0.5, True)])
+def test_an_unsure_word_in_a_short_rest_is_the_end_of_the_word_before(confidence: float, kept: bool) -> None:
+    first = [*evenly([f"w{i}" for i in range(36)])]  # to 10.8 s of 12
+    lane = lane_over(Span(100.0, 112.0))
+    run(lane, lambda s: recognition(first if s.chunk.duration_s > 2 else [word("on", 0.2, 0.5, confidence=confidence)]))
+
+    assert texts_of(lane) == [w.text for w in first] + ["on"] * kept
+
+
 # Repairs
 
 
