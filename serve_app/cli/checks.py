@@ -112,7 +112,7 @@ def total_bytes_of(directory: Path) -> int:
 
 
 def look_for_packages() -> list[Finding]:
-    needed = ("ctranslate2", "faster_whisper", "pyannote.audio", "onnxruntime", "av", "fastapi", "httpx", "pip")
+    needed = ("ctranslate2", "faster_whisper", "onnxruntime", "av", "fastapi", "httpx", "pip")
     missing = [name for name in needed if not _findable(name)]
     if not missing:
         return []
@@ -139,10 +139,12 @@ def look_at_ray() -> Finding:
     return Finding(level="blocks", what=f"Ray Serve cannot be imported ({said})", remedy='pip install "ray[serve]"')
 
 
-def look_at_torch() -> list[Finding]:
+def look_at_torch(profile: str) -> list[Finding]:
+    if profile != "gpu":
+        return []  # on CPUs the diarizer runs on ONNX
     worked, said = _python("import torch; print(torch.__version__, torch.version.cuda or 'cpu')")
     if not worked:
-        return [Finding(level="blocks", what=f"torch cannot be imported ({said})", remedy="pip install torch==2.13.0")]
+        return [Finding(level="blocks", what=f"torch cannot be imported ({said})", remedy="pip install -e '.[gpu]'")]
     version, _, build = said.partition(" ")
     found = [Finding(level="ok", what=f"torch {version} ({'CPU' if build == 'cpu' else 'CUDA ' + build})")]
     worked, said = _python("import torchaudio; print(torchaudio.__version__)")

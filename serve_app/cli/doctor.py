@@ -46,7 +46,7 @@ def doctor(
         lambda: checks.judge_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
         checks.look_for_packages,
         checks.look_at_ray,
-        checks.look_at_torch,
+        lambda: checks.look_at_torch(profile),
         lambda: checks.look_for_gpu(profile),
         lambda: checks.look_at_data_dir(data_dir, wanted),
         lambda: checks.look_at_weights(data_dir, wanted, deep=deep),

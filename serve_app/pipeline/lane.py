@@ -38,6 +38,7 @@ class Lane:
         self._holes: tuple[Hole, ...] = ()
         self._retry = 0
         self._creeps = 0
+        self._resumed = False  # the next chunk is the rest of the last one
         self._step: LaneStep | None = None
         self._words: list[Heard] = []
         self._done = False
@@ -88,12 +89,14 @@ class Lane:
             self._fill_holes(step.repairs, found.words)
             return
         words: Sequence[Heard] = found.words
-        if any(0 <= step.chunk.spans[0].start_s - h.word.end_s < 0.05 for h in self._words):
+        follows = any(0 <= step.chunk.spans[0].start_s - h.word.end_s < 0.05 for h in self._words)
+        if follows:
             words = without_echo(self.words, words, self._from_s, float("inf"))
-            if step.chunk.duration_s < SHORT_TAIL_S:
-                words = [h for h in words if h.word.confidence >= TAIL_CONFIDENCE]
+        if step.chunk.duration_s < SHORT_TAIL_S and (follows or self._resumed):
+            words = [h for h in words if h.word.confidence >= TAIL_CONFIDENCE]
         self._words.extend(words)
         self._holes = found.holes
+        self._resumed = found.resume_s is not None
         self._from_s = self._next_from_s(step, found)
 
     def _next_from_s(self, step: LaneStep, found: Review) -> float:
