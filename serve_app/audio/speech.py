@@ -31,6 +31,8 @@ class SpeechSettings:
     sure: float = 0.95  # a run with such a frame is speech wherever it stands; sung or played notes stay below
     support_window_s: float = 15.0  # other runs need confident frames around them, up to this far on both sides,
     min_support: float = 0.1  # in at least this share of the time
+    faint: float = 0.35  # a run that never gets confident is speech from here on,
+    faint_support: float = 0.3  # in the midst of speech: where this share of the time is confident
 
 
 def detection_spans(n_samples: int, *, windows: int = 10) -> list[Span]:
@@ -121,8 +123,12 @@ def _believable(
     reach = round(settings.support_window_s / FRAME_S)
     left = np.maximum(runs[:, 0] - reach, 0)
     right = np.minimum(runs[:, 1] + reach, len(probabilities))
-    supported = confident[right] - confident[left] >= settings.min_support * (right - left)
-    believable: npt.NDArray[np.bool_] = (peaks >= settings.sure) | ((peaks >= settings.onset) & supported)
+    support = (confident[right] - confident[left]) / (right - left)
+    believable: npt.NDArray[np.bool_] = (
+        (peaks >= settings.sure)
+        | ((peaks >= settings.onset) & (support >= settings.min_support))
+        | ((peaks >= settings.faint) & (support >= settings.faint_support))
+    )
     return runs[believable]
 
 

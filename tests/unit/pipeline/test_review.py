@@ -200,6 +200,18 @@ def test_words_that_overlap_leave_no_hole_between_them() -> None:
     assert found.holes == ()
 
 
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "placed"), [(1.6, 2.2, Span(101.6, 102.0)), (1.8, 2.4, Span(110.0, 110.4))]
+)
+def test_a_word_over_a_seam_stays_with_the_span_that_holds_its_middle(
+    start_s: float, end_s: float, placed: Span
+) -> None:
+    chunk = Chunk(spans=(Span(100.0, 102.0), Span(110.0, 114.0)))
+    (found,) = [h.word for h in reviewed([word("over", start_s, end_s)], chunk).words]
+
+    assert (found.start_s, found.end_s) == pytest.approx((placed.start_s, placed.end_s))
+
+
 # Where to go on
 
 
