@@ -31,7 +31,7 @@ class SpeechSettings:
     sure: float = 0.95  # a run with such a frame is speech wherever it stands; sung or played notes stay below
     support_window_s: float = 15.0  # other runs need confident frames around them, up to this far on both sides,
     min_support: float = 0.1  # in at least this share of the time
-    faint: float = 0.35  # a run that never gets confident is speech from here on,
+    faint: float = 0.4  # a run that never gets confident is speech from here on,
     faint_support: float = 0.3  # in the midst of speech: where this share of the time is confident
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,6 @@ from typing import Any
 import httpx
 import numpy as np
 import psutil
-import pytest
 import yaml
 
 SAMPLE_MEETING = Path(__file__).parents[1] / "data" / "sample_meeting.opus"
@@ -76,19 +74,6 @@ class OwnService:
             name, data = list(events)[-1]
         assert name == "done", data
         return without_id(data["transcript"])
-
-    def begin_and_hang_up(self, content: bytes, *, once: Callable[[], bool]) -> None:
-        """Send a plain request, and close its connection when `once()` is true, before there is an answer."""
-        with socket.create_connection((httpx.URL(self.url).host, httpx.URL(self.url).port)) as connection:
-            request = httpx.Request("POST", f"{self.url}/v1/transcribe", files={"file": ("meeting", content)})
-            head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-            connection.sendall(f"POST /v1/transcribe HTTP/1.1\r\n{head}\r\n".encode() + request.read())
-            connection.setblocking(False)
-            deadline_s = time.monotonic() + READY_S
-            while not once():
-                assert time.monotonic() < deadline_s, "the request was not worked on"
-                with pytest.raises(BlockingIOError):
-                    connection.recv(1)
 
     @contextmanager
     def events(self, content: bytes, **fields: str) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
