@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,39 +34,51 @@ class OwnService:
     profile: Path
     raylet: psutil.Process
 
-    def replicas(self, deployment: str) -> list[psutil.Process]:
-        """Return the live processes of a deployment's replicas."""
-        found = []
-        for process in self.raylet.children(recursive=True):
-            with suppress(psutil.Error):
-                # An actor's process names itself after what it runs: `ray::ServeReplica:hark:media.decode`.
-                title = process.cmdline()[0].strip().split(".")[0]
-                if title == f"ray::ServeReplica:hark:{deployment}" and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
+    def replicas(self, *deployments: str) -> list[psutil.Process]:
+        """Return the processes of the deployments' running replicas."""
+        pids = json.loads(self._admin("replicas").splitlines()[-1])
+        return [psutil.Process(pid) for deployment in deployments for pid in pids[deployment]]
+
+    def proxies(self) -> list[psutil.Process]:
+        """Return the processes that listen at the service's port."""
+        return listeners(self.url)
 
     def scale(self, deployment: str, n_replicas: int) -> None:
         """Set a deployment's number of replicas and wait until there are that many."""
         config = yaml.safe_load(self.profile.read_text(encoding="utf-8"))
         set_replicas(config, deployment, n_replicas)
         self.profile.write_text(yaml.safe_dump(config), encoding="utf-8")
-        gcs = next(part for part in self.raylet.cmdline() if part.startswith("--gcs-address="))
-        script = Path(__file__).with_name("redeploy.py")
-        command = [sys.executable, str(script), gcs.removeprefix("--gcs-address="), str(self.profile)]
-        environment = os.environ | {"RAY_AUTH_MODE": "token"}  # as clusters that Serve starts here have it
-        subprocess.run(command, check=True, timeout=READY_S, capture_output=True, env=environment)
-        self.wait_until_ready(lambda: len(self.replicas(deployment)) == n_replicas)
+        self._admin("deploy", str(self.profile))
+        self.wait_until_ready({deployment: n_replicas})
 
-    def wait_until_ready(self, also: Callable[[], bool] = lambda: True) -> None:
-        """Wait until every deployment has all its replicas."""
+    def _admin(self, *command: str) -> str:
+        gcs = next(part for part in self.raylet.cmdline() if part.startswith("--gcs-address="))
+        script = Path(__file__).with_name("cluster_admin.py")
+        environment = os.environ | {"RAY_AUTH_MODE": "token"}  # as clusters that Serve starts here have it
+        return subprocess.run(
+            [sys.executable, str(script), gcs.removeprefix("--gcs-address="), *command],
+            check=True,
+            timeout=READY_S,
+            capture_output=True,
+            text=True,
+            env=environment,
+        ).stdout
+
+    def wait_until_ready(self, replicas: dict[str, int]) -> None:
+        """Wait until every deployment is ready, and those named have so many replicas."""
         deadline_s = time.monotonic() + READY_S
-        while not (self._healthy() and also()):
+        while not self._ready(replicas):
             assert time.monotonic() < deadline_s, "the service did not become ready"
             time.sleep(0.25)
 
-    def _healthy(self) -> bool:
+    def _ready(self, replicas: dict[str, int]) -> bool:
         health = httpx.get(f"{self.url}/health", timeout=10, trust_env=False).json()
-        return health["status"] == "ok" and all(d["replicas_starting"] == 0 for d in health["deployments"].values())
+        deployments = health["deployments"]
+        return (
+            health["status"] == "ok"
+            and all(d["replicas_starting"] == 0 for d in deployments.values())
+            and all(deployments[name]["replicas_running"] == n for name, n in replicas.items())
+        )
 
     def transcript(self, content: bytes, **fields: str) -> dict[str, Any]:
         """Return the transcript's JSON without its request id."""
@@ -110,13 +122,19 @@ def set_replicas(config: dict[str, Any], deployment: str, n_replicas: int) -> No
 
 def raylet_behind(url: str) -> psutil.Process:
     """Return the raylet above the process that listens at the URL's port."""
-    port = httpx.URL(url).port
-    listening = (c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port)
-    for pid in listening:
-        for parent in psutil.Process(pid).parents():
+    for listener in listeners(url):
+        for parent in listener.parents():
             if parent.name() == "raylet":
                 return parent
     raise LookupError(f"nothing of Ray listens at {url}")
+
+
+def listeners(url: str) -> list[psutil.Process]:
+    """Return the processes that listen at the URL's port."""
+    port = httpx.URL(url).port
+    connections = psutil.net_connections("tcp")
+    pids = {c.pid for c in connections if c.status == psutil.CONN_LISTEN and c.laddr.port == port}
+    return [psutil.Process(pid) for pid in sorted(pids)]
 
 
 def repeated_meeting(times: int) -> bytes:

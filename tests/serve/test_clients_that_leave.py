@@ -4,25 +4,58 @@ from __future__ import annotations
 
 import time
 
+import httpx
+import psutil
+import pytest
 from cluster import OwnService
 
 MODELS = ("media", "voice-detector", "recognizer-base", "diarizer")
+GIVEN_UP_AFTER_S = 4.0  # far less than the meeting takes
 STOPPED_WITHIN_S = 2.0
 WATCHED_S = 2.0
 IDLE_CPU_S = 0.2  # of all model replicas together while they are watched; at work they use two cores
+AT_WORK_CPU_S = 1.0
 
 
 def test_model_work_stops_within_two_seconds_of_a_hang_up(service: OwnService, meeting: bytes) -> None:
+    models = service.replicas(*MODELS)
     with service.events(meeting) as events:
         next(data for name, data in events if name == "segment")
-        assert cpu_s_during(service, WATCHED_S / 2) > 2 * IDLE_CPU_S, "the models were not at work"
+        wait_until_at_work(models)
     time.sleep(STOPPED_WITHIN_S)
-    assert cpu_s_during(service, WATCHED_S) < IDLE_CPU_S
+    assert cpu_s_during(WATCHED_S, models) < IDLE_CPU_S
 
 
-def cpu_s_during(service: OwnService, seconds: float) -> float:
-    """Return the CPU seconds that the model replicas use from now on."""
-    replicas = [replica for deployment in MODELS for replica in service.replicas(deployment)]
-    before_s = sum(sum(replica.cpu_times()[:2]) for replica in replicas)
+@pytest.mark.parametrize("route", ["/v1/transcribe", "/v1/audio/transcriptions"])
+def test_model_work_stops_when_a_plain_request_is_given_up(service: OwnService, meeting: bytes, route: str) -> None:
+    models = service.replicas(*MODELS)
+    before_s = cpu_s(models)
+    with pytest.raises(httpx.ReadTimeout):  # and with it the connection is closed
+        httpx.post(
+            f"{service.url}{route}",
+            files={"file": ("meeting", meeting)},
+            data={"language": "en", "model": "base"},
+            timeout=httpx.Timeout(60, read=GIVEN_UP_AFTER_S),
+            trust_env=False,
+        )
+    assert cpu_s(models) - before_s > AT_WORK_CPU_S, "the models were not at work"
+    time.sleep(STOPPED_WITHIN_S)
+    assert cpu_s_during(WATCHED_S, models) < IDLE_CPU_S
+
+
+def wait_until_at_work(models: list[psutil.Process]) -> None:
+    before_s, deadline_s = cpu_s(models), time.monotonic() + 60
+    while cpu_s(models) - before_s < AT_WORK_CPU_S:
+        assert time.monotonic() < deadline_s, "the models did nothing"
+        time.sleep(0.1)
+
+
+def cpu_s_during(seconds: float, models: list[psutil.Process]) -> float:
+    """Return the CPU seconds that the models use from now on."""
+    before_s = cpu_s(models)
     time.sleep(seconds)
-    return sum(sum(replica.cpu_times()[:2]) for replica in replicas) - before_s
+    return cpu_s(models) - before_s
+
+
+def cpu_s(models: list[psutil.Process]) -> float:
+    return sum(sum(model.cpu_times()[:2]) for model in models)

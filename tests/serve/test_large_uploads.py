@@ -22,10 +22,7 @@ def prose(n_bytes: int) -> Iterator[bytes]:
 
 
 def test_a_large_upload_does_not_grow_the_ingress_or_the_proxy(service: OwnService) -> None:
-    front = [
-        *service.replicas("ingress"),
-        *(p for p in service.raylet.children(recursive=True) if p.name() == "haproxy"),
-    ]
+    front = [*service.replicas("ingress"), *service.proxies()]
     assert len(front) >= 2
     before = [process.memory_info().rss for process in front]
     peaks, uploaded = list(before), threading.Event()

@@ -27,7 +27,7 @@ def test_a_replica_killed_in_mid_file_costs_no_word(
         name, data = list(events)[-1]
     assert name == "done", data
     assert without_id(data["transcript"]) == undisturbed
-    service.wait_until_ready(lambda: len(service.replicas(deployment)) == 2)
+    service.wait_until_ready({deployment: 2})
 
 
 @pytest.mark.parametrize("n_replicas", [1, 3])
