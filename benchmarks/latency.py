@@ -18,7 +18,7 @@ from benchmarks.errors import NoLocalPipeline, ServiceRefused
 from benchmarks.hark_client import HarkClient, carries_text
 from benchmarks.peers.process import Task, default_conditions, run_peer
 from benchmarks.report import RESULTS, Report, Table, number, write_report
-from serve_app.ports import MediaFile, TranscribeOptions, Transcriber
+from serve_app.ports.speech import MediaFile, TranscribeOptions, Transcriber
 
 AT_ONCE = 8
 _CLIP_S = 10.0

@@ -10,7 +10,7 @@ from configs.settings import DiarizerSettings
 from deployments.local import LocalDiarizer
 from deployments.remote import resolved, speech_errors
 from serve_app.audio.recording import Recording, Span
-from serve_app.ports import SpeakerBounds, SpeakerWindows
+from serve_app.ports.speech import SpeakerBounds, SpeakerWindows
 from serve_app.transcript.model import SpeakerTurns
 
 

@@ -23,7 +23,7 @@ from serve_app.audio.recording import SAMPLE_RATE_HZ, Recording, Span, Waveform,
 from serve_app.audio.speech import with_context
 from serve_app.audio.windows import samples_needed
 from serve_app.pipeline.transcribe import TranscriptionPipeline
-from serve_app.ports import (
+from serve_app.ports.speech import (
     DecodedBlock,
     MediaFile,
     Recognition,

@@ -12,7 +12,7 @@ from configs.settings import VoiceDetectorSettings
 from deployments.local import LocalDecoder, LocalDetector
 from deployments.remote import resolved, speech_errors, translated
 from serve_app.audio.recording import Recording, Span
-from serve_app.ports import DecodedBlock, MediaFile
+from serve_app.ports.speech import DecodedBlock, MediaFile
 
 
 class MediaDeployment:

@@ -10,7 +10,7 @@ from deployments.local import LocalRecognizer
 from deployments.remote import resolved, speech_errors
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording
-from serve_app.ports import Recognition, RecognizeOptions
+from serve_app.ports.speech import Recognition, RecognizeOptions
 
 
 class RecognizerDeployment:

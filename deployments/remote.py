@@ -19,7 +19,7 @@ from ray.serve.handle import DeploymentHandle
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording, Span, Waveform
 from serve_app.errors import InternalError, ModelQueueFull, ModelUnavailable, SpeechError
-from serve_app.ports import (
+from serve_app.ports.speech import (
     DecodedBlock,
     MediaFile,
     Recognition,

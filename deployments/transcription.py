@@ -10,7 +10,7 @@ from ray.serve.handle import DeploymentHandle
 from deployments.remote import RaySampleStore, RemoteDecoder, RemoteDetector, RemoteDiarizer, RemoteRecognizer
 from serve_app.pipeline.settings import PipelineSettings
 from serve_app.pipeline.transcribe import TranscriptionPipeline
-from serve_app.ports import MediaFile, TranscribeEvent, TranscribeOptions
+from serve_app.ports.speech import MediaFile, TranscribeEvent, TranscribeOptions
 
 
 class TranscriptionDeployment:

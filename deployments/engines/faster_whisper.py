@@ -23,7 +23,7 @@ from deployments.engines.whisper_words import (
     trim_long_words,
 )
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
-from serve_app.ports import Recognition, RecognizeOptions
+from serve_app.ports.speech import Recognition, RecognizeOptions
 
 FRAMES_PER_SECOND = 100  # of the log-mel features; the encoder halves it
 WINDOW_FRAMES = 3000  # 30 s: what the encoder was trained on

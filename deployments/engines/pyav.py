@@ -11,7 +11,7 @@ from deployments.engines.pyav_faults import HEAD_BYTES, Faults, announces_length
 from deployments.engines.pyav_samples import Blocks, Timeline, read_samples
 from serve_app.audio.recording import SAMPLE_RATE_HZ
 from serve_app.errors import AudioTooLong, ClientCancelled, CorruptMedia, SpeechError, UnsupportedFormat
-from serve_app.ports import DecodedBlock, MediaFile
+from serve_app.ports.speech import DecodedBlock, MediaFile
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from serve_app.admission.callers import Caller
 from serve_app.errors import ConcurrencyLimit, QuotaExceeded
-from serve_app.ports import Clock
+from serve_app.ports.speech import Clock
 
 DAY_S = 86_400.0
 _MAX_BUCKETS = 100_000  # bounds the memory that addresses can take; the longest idle one is forgotten first

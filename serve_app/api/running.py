@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from serve_app.admission.gate import Ticket
 from serve_app.api.hang_up import stopped
 from serve_app.errors import AudioTooLong, InternalError, ModelUnavailable
-from serve_app.ports import MediaFile, Progress, TranscribeEvent, TranscribeOptions, Transcriber
+from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions, Transcriber
 from serve_app.transcript.model import Transcript, Warning
 
 _GRACE_S = 5.0  # the transcriber keeps the deadline itself; this is for one that does not

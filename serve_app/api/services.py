@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from serve_app.admission.catalogue import ModelCatalogue
 from serve_app.admission.gate import AnonymousLimits
-from serve_app.ports import Clock, Fetcher, Transcriber
+from serve_app.ports.speech import Clock, Fetcher, Transcriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

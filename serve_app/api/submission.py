@@ -17,7 +17,7 @@ from serve_app.api.services import ApiSettings
 from serve_app.api.spool import spooled_path
 from serve_app.api.upload import read_form
 from serve_app.errors import CorruptMedia, InvalidRequest, MissingFile
-from serve_app.ports import MediaFile
+from serve_app.ports.speech import MediaFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

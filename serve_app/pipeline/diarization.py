@@ -9,7 +9,7 @@ from serve_app.audio.recording import Recording, Span
 from serve_app.audio.windows import samples_needed
 from serve_app.pipeline.fan_out import bounded_map, with_retries
 from serve_app.pipeline.settings import PipelineSettings
-from serve_app.ports import Diarizer, SpeakerBounds, SpeakerWindows
+from serve_app.ports.speech import Diarizer, SpeakerBounds, SpeakerWindows
 from serve_app.transcript.model import SpeakerTurns
 
 

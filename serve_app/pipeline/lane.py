@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from serve_app.audio.plan import Chunk, PlanSettings, next_chunk
 from serve_app.audio.recording import Span
 from serve_app.pipeline.review import Hole, Review, ReviewSettings, bare_text, review
-from serve_app.ports import Recognition
+from serve_app.ports.speech import Recognition
 from serve_app.transcript.merge import Heard
 
 MAX_RETRIES = 2

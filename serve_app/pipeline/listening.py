@@ -17,7 +17,7 @@ from serve_app.audio.speech import Probabilities, detection_spans, speech_spans,
 from serve_app.errors import CorruptMedia
 from serve_app.pipeline.fan_out import cancelling_group, with_retries
 from serve_app.pipeline.settings import PipelineSettings
-from serve_app.ports import MediaDecoder, MediaFile, Progress, SampleStore, VoiceDetector
+from serve_app.ports.speech import MediaDecoder, MediaFile, Progress, SampleStore, VoiceDetector
 from serve_app.transcript.model import Warning
 
 

@@ -11,7 +11,7 @@ from serve_app.audio.recording import Recording, Span
 from serve_app.pipeline.fan_out import bounded_map, with_retries
 from serve_app.pipeline.lane import Lane
 from serve_app.pipeline.settings import PipelineSettings
-from serve_app.ports import LanguageIdentifier, Recognition, RecognizeOptions, Recognizer
+from serve_app.ports.speech import LanguageIdentifier, Recognition, RecognizeOptions, Recognizer
 from serve_app.transcript.merge import Heard
 
 

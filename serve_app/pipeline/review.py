@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Span
-from serve_app.ports import Recognition
+from serve_app.ports.speech import Recognition
 from serve_app.transcript.merge import Heard
 from serve_app.transcript.model import Word
 

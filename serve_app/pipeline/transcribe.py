@@ -11,7 +11,7 @@ from serve_app.pipeline.fan_out import cancelling_group
 from serve_app.pipeline.listening import Listened, listen
 from serve_app.pipeline.recognition import LaneRunner
 from serve_app.pipeline.settings import PipelineSettings
-from serve_app.ports import (
+from serve_app.ports.speech import (
     Diarizer,
     LanguageIdentifier,
     MediaDecoder,

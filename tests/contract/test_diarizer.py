@@ -15,7 +15,7 @@ from deployments.engines.diarization.turns import Diarization
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Span, Waveform
 from serve_app.audio.windows import samples_needed
 from serve_app.errors import ClientCancelled
-from serve_app.ports import SpeakerBounds, SpeakerWindows
+from serve_app.ports.speech import SpeakerBounds, SpeakerWindows
 from serve_app.transcript.model import Turn
 
 ROOT = Path(__file__).parents[2]

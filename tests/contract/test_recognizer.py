@@ -17,7 +17,7 @@ from deployments.local import LocalRecognizer
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Block, Recording, Span, Waveform
 from serve_app.pipeline.review import find_loop
-from serve_app.ports import Recognition, RecognizeOptions
+from serve_app.ports.speech import Recognition, RecognizeOptions
 
 WEIGHTS = "faster-whisper-base"
 JFK = "and so my fellow americans ask not what your country can do for you ask what you can do for your country"

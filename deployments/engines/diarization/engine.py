@@ -32,7 +32,7 @@ from deployments.engines.diarization.voices import (
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Span, Waveform
 from serve_app.audio.windows import WINDOW_SAMPLES, samples_needed, step_samples, window_count, windows_in
 from serve_app.errors import ClientCancelled
-from serve_app.ports import SpeakerBounds, SpeakerWindows
+from serve_app.ports.speech import SpeakerBounds, SpeakerWindows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

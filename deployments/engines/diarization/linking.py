@@ -12,7 +12,7 @@ from deployments.engines.diarization.vbx import Matrix, Plda, responsibilities
 
 if TYPE_CHECKING:
     from deployments.engines.diarization.voices import Activity
-    from serve_app.ports import SpeakerBounds
+    from serve_app.ports.speech import SpeakerBounds
 
 Embeddings = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int16]

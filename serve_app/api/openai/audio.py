@@ -21,7 +21,7 @@ from serve_app.api.services import Services
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
 from serve_app.api.submission import Submission, open_submission
 from serve_app.errors import InvalidRequest
-from serve_app.ports import SegmentReady, Task, TranscribeOptions
+from serve_app.ports.speech import SegmentReady, Task, TranscribeOptions
 from serve_app.transcript.model import Segment, Transcript
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from serve_app.ports import Task
+from serve_app.ports.speech import Task
 from serve_app.transcript.json_view import all_warnings, rounded
 from serve_app.transcript.languages import LANGUAGES
 from serve_app.transcript.model import Segment, Transcript, Warning

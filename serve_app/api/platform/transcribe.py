@@ -22,7 +22,7 @@ from serve_app.api.services import ApiSettings
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
 from serve_app.api.submission import Submission, open_submission
 from serve_app.errors import InvalidRequest
-from serve_app.ports import Progress, SegmentReady, SpeakerBounds, TranscribeOptions
+from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeOptions
 from serve_app.transcript.json_view import rounded, segment_json, transcript_json
 from serve_app.transcript.model import Transcript
 

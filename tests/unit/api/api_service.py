@@ -15,7 +15,7 @@ import uvicorn
 from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
 from serve_app.api.app import create_app
 from serve_app.api.services import Access, ApiSettings, HealthReport, Services
-from serve_app.ports import MediaFile, Progress, SegmentReady, TranscribeEvent, TranscribeOptions
+from serve_app.ports.speech import MediaFile, Progress, SegmentReady, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.model import Segment, Transcript, Word
 
 BOUNDED_S = 5.0  # no wait in these tests is longer

@@ -12,7 +12,7 @@ import pytest
 from api_service import BOUNDED_S, SILENCE, TWO_SPEAKERS, Service, catalogue, segment, streamed, upload
 
 from serve_app.errors import CorruptMedia, ModelQueueFull
-from serve_app.ports import SpeakerBounds
+from serve_app.ports.speech import SpeakerBounds
 from serve_app.transcript.model import Transcript, Warning
 
 FORMATS = {

@@ -7,7 +7,7 @@ from benchmarks import latency
 from benchmarks.dataset import Item
 from benchmarks.errors import NoLocalPipeline
 from benchmarks.latency import Timings, alternated, latency_report, load_local_transcriber, local_call
-from serve_app.ports import MediaFile, Progress, TranscribeEvent, TranscribeOptions
+from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions
 
 
 def item(item_id: str, seconds: float) -> Item:

@@ -7,7 +7,7 @@ import pytest
 from deployments.engines.diarization.linking import UNASSIGNED, LinkingOptions, link_local_speakers
 from deployments.engines.diarization.vbx import Plda, responsibilities
 from deployments.engines.diarization.voices import FRAMES_PER_WINDOW
-from serve_app.ports import SpeakerBounds
+from serve_app.ports.speech import SpeakerBounds
 
 DIMS = 32
 

@@ -13,7 +13,7 @@ from made_media import noise, tone, write_media
 from deployments.engines.pyav import PyAvDecoder
 from serve_app.audio.recording import SAMPLE_RATE_HZ
 from serve_app.errors import AudioTooLong, ClientCancelled, CorruptMedia, UnsupportedFormat
-from serve_app.ports import MediaFile
+from serve_app.ports.speech import MediaFile
 
 decoder = PyAvDecoder()
 

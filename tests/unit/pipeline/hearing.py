@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Span
-from serve_app.ports import Recognition
+from serve_app.ports.speech import Recognition
 from serve_app.transcript.model import Segment, Word, join_words
 
 

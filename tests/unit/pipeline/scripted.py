@@ -18,7 +18,7 @@ from serve_app.audio.windows import samples_needed, windows_in
 from serve_app.pipeline.fan_out import RetrySettings
 from serve_app.pipeline.settings import PipelineSettings
 from serve_app.pipeline.transcribe import TranscriptionPipeline
-from serve_app.ports import (
+from serve_app.ports.speech import (
     DecodedBlock,
     MediaFile,
     Recognition,

@@ -12,7 +12,7 @@ from serve_app.audio.plan import Chunk, PlanSettings
 from serve_app.audio.recording import Span
 from serve_app.pipeline.lane import MAX_RETRIES, Lane, LaneStep, without_echo
 from serve_app.pipeline.review import ReviewSettings
-from serve_app.ports import Recognition
+from serve_app.ports.speech import Recognition
 from serve_app.transcript.merge import Heard
 
 Hear = Callable[[LaneStep], Recognition]

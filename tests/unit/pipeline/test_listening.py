@@ -13,7 +13,7 @@ from serve_app.audio.recording import SAMPLE_RATE_HZ, Span
 from serve_app.errors import InternalError
 from serve_app.pipeline.listening import Listened, listen
 from serve_app.pipeline.settings import PipelineSettings
-from serve_app.ports import Progress
+from serve_app.ports.speech import Progress
 
 
 async def listened(studio: Studio, told: list[Progress] | None = None) -> Listened:

@@ -11,7 +11,7 @@ from scripted import OPTIONS, SOURCE, Studio, meeting
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Span
 from serve_app.errors import CorruptMedia, InternalError, ModelQueueFull, ModelUnavailable, UnsupportedFormat
-from serve_app.ports import Progress, Recognition, RecognizeOptions, SegmentReady, SpeakerBounds
+from serve_app.ports.speech import Progress, Recognition, RecognizeOptions, SegmentReady, SpeakerBounds
 from serve_app.transcript.model import Transcript
 
 DIARIZED = replace(OPTIONS, diarize=True)
