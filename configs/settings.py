@@ -6,7 +6,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from configs.accounts import AccountsSettings
+from configs.base import Settings
+from configs.storage import DatabaseSettings, StorageSettings
 
 if TYPE_CHECKING:
     from serve_app.admission.catalogue import ModelCatalogue
@@ -23,11 +27,7 @@ WHISPER_MODELS = {
 }
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RecognizerSettings(_Settings):
+class RecognizerSettings(Settings):
     """One Whisper model. Its replicas and resources stand under `deployments`, as `recognizer-<model>`."""
 
     weights: str  # name of the weight set in configs/weights.yaml
@@ -39,7 +39,7 @@ class RecognizerSettings(_Settings):
     max_waiting: int = Field(default=256, ge=1)  # windows queued in a replica before it says that it is full
 
 
-class DiarizerSettings(_Settings):
+class DiarizerSettings(Settings):
     """The diarization models."""
 
     weights: str
@@ -47,28 +47,16 @@ class DiarizerSettings(_Settings):
     threads: int = Field(default=1, ge=1)
 
 
-class VoiceDetectorSettings(_Settings):
+class VoiceDetectorSettings(Settings):
     """Silero's voice activity detection, which comes with faster-whisper."""
 
     threads: int = Field(default=1, ge=1)
 
 
-class AnonymousSettings(_Settings):
-    """What callers without credentials may do once an operator key is set; null is unlimited."""
-
-    requests_per_day: int | None = Field(default=3, ge=0)
-    concurrency: int | None = Field(default=1, ge=1)
-    max_file_bytes: int | None = Field(default=100_000_000, ge=1)
-    max_duration_s: float | None = None
-
-
-class HttpSettings(_Settings):
+class HttpSettings(Settings):
     """The HTTP side."""
 
-    operator_key: str | None = Field(
-        default=None, repr=False
-    )  # HARK_OPERATOR_KEY; null: every caller is the local owner
-    anonymous: AnonymousSettings = AnonymousSettings()
+    operator_key: str | None = Field(default=None, repr=False)  # HARK_OPERATOR_KEY; acts as the owner from anywhere
     max_file_bytes: int = Field(default=8 * 1024**3, ge=1)
     max_duration_s: float | None = Field(default=12 * 3600.0, gt=0)  # a few KB of FLAC can be days of silence
     request_deadline_s: float = Field(default=3600.0, gt=0)
@@ -76,7 +64,7 @@ class HttpSettings(_Settings):
     allow_private_urls: bool = False  # `url=` may name addresses of this network
 
 
-class PipelineOptions(_Settings):
+class PipelineOptions(Settings):
     """Bounds of one request; the algorithm's own thresholds have measured defaults in the code."""
 
     lanes_in_flight: int = Field(default=8, ge=1)
@@ -84,7 +72,7 @@ class PipelineOptions(_Settings):
     lane_s: float = Field(default=120.0, ge=30)
 
 
-class AppSettings(_Settings):
+class AppSettings(Settings):
     """Everything the application is built from."""
 
     profile: str
@@ -96,6 +84,9 @@ class AppSettings(_Settings):
     voice_detector: VoiceDetectorSettings = VoiceDetectorSettings()
     pipeline: PipelineOptions = PipelineOptions()
     api: HttpSettings = HttpSettings()
+    accounts: AccountsSettings = AccountsSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -105,6 +96,9 @@ class AppSettings(_Settings):
         if key := os.environ.get("HARK_OPERATOR_KEY"):
             api = merged.get("api") or {}
             merged["api"] = {**(api if isinstance(api, dict) else api.model_dump()), "operator_key": key}
+        if url := os.environ.get("HARK_DATABASE_URL"):
+            database = merged.get("database") or {}
+            merged["database"] = {**(database if isinstance(database, dict) else database.model_dump()), "url": url}
         if data_dir := os.environ.get("HARK_DATA_DIR"):
             merged.setdefault("data_dir", data_dir)
         return merged
@@ -156,16 +150,19 @@ class AppSettings(_Settings):
             strict=self.strict_models,
         )
 
-    def api_settings(self) -> ApiSettings:
-        """Return the settings of the HTTP side."""
-        from serve_app.admission.gate import AnonymousLimits
+    def api_settings(self, *, open_to_all: bool) -> ApiSettings:
+        """Return the settings of the HTTP side; `open_to_all`: who sends no credentials is the owner."""
         from serve_app.api.services import ApiSettings
 
+        days = self.accounts.retention_days
         return ApiSettings(
             spool_dir=self.data_path() / "spool",
-            anonymous=AnonymousLimits(**self.api.anonymous.model_dump()),
+            open_to_all=open_to_all,
+            plans=self.accounts.plan_table(),
+            prices=self.accounts.price_list(),
+            retention_s=None if days is None else days * 86_400,
             server_sends_request_id=True,
-            **self.api.model_dump(exclude={"anonymous", "allow_private_urls"}),
+            **self.api.model_dump(exclude={"allow_private_urls"}),
         )
 
     def pipeline_settings(self) -> PipelineSettings:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import ray
 from ray import serve
 
 from configs.settings import AppSettings
+from configs.storage import embedded_server, open_database, open_objects
 from deployments.health import ClusterHealth
 from deployments.logs import use_serve_log
 from deployments.remote import RemoteTranscriber
@@ -15,6 +19,8 @@ from deployments.remote import RemoteTranscriber
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from ray.serve.deployment import Application
+
+    from serve_app.ports.identity import TokenVerifier
 
 
 def bind_ingress(settings: AppSettings, transcription: Application) -> Application:
@@ -25,21 +31,81 @@ def bind_ingress(settings: AppSettings, transcription: Application) -> Applicati
 
     def http_application() -> FastAPI:
 
+        from serve_app.adapters.documents import docx_bytes, pdf_bytes
         from serve_app.adapters.fetch import HttpFetcher
         from serve_app.api.app import create_app
-        from serve_app.api.services import Services
+        from serve_app.api.services import Documents, Services
 
         use_serve_log()
         app_name = serve.get_replica_context().app_name
+        keep_up = database_keeper(settings)
+        keep_up()
+        database = open_database(settings.database, settings.data_path())
+        objects, _ = open_objects(settings.storage, settings.data_path())
         return create_app(
             Services(
                 transcriber=RemoteTranscriber(serve.get_deployment_handle("transcription", app_name=app_name)),
+                stores=database,
+                objects=objects,
+                documents=Documents(docx=docx_bytes, pdf=pdf_bytes),
+                tokens=_token_verifier(settings),
+                start=database.migrate,
+                keep_up=_in_a_thread(keep_up),
                 catalogue=settings.catalogue(),
                 health=ClusterHealth(app_name=app_name, profile=settings.profile),
-                settings=settings.api_settings(),
+                settings=settings.api_settings(open_to_all=_is_open(settings)),
                 fetcher=HttpFetcher(allow_private=settings.api.allow_private_urls),
                 node_id=ray.get_runtime_context().get_node_id(),
             )
         )
 
     return serve.deployment(name="ingress")(serve.ingress(http_application)()).bind(transcription)
+
+
+def database_keeper(settings: AppSettings) -> Callable[[], None]:
+    """Return what starts the embedded database, or starts it again; nothing to do where a URL names a server."""
+    if settings.database.url is not None:
+        return lambda: None
+    server = embedded_server(settings.data_path())
+
+    def keep_up() -> None:
+        server.start()
+
+    return keep_up
+
+
+def _in_a_thread(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    return lambda: asyncio.to_thread(call)
+
+
+def _is_open(settings: AppSettings) -> bool:
+    """Return whether callers without credentials are the owner: as configured, or while only this machine can call."""
+    if settings.accounts.access != "auto":
+        return settings.accounts.access == "open"
+    return settings.api.operator_key is None and is_loopback(_http_host())
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address to listen on is reached from this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _http_host() -> str:
+    """Return where Serve listens."""
+    from ray.serve.context import _get_global_client
+
+    return str(_get_global_client().http_config.host)
+
+
+def _token_verifier(settings: AppSettings) -> TokenVerifier | None:
+    if not settings.accounts.issuers:
+        return None
+    from serve_app.adapters.oidc import IssuerSettings, OidcVerifier
+
+    return OidcVerifier(
+        [IssuerSettings(**issuer.model_dump()) for issuer in settings.accounts.issuers],
+        allow_private=settings.api.allow_private_urls,
+    )

@@ -8,8 +8,13 @@ SpeechError
 │   ├── UnknownModel          400  UNKNOWN_MODEL
 │   └── UnknownLanguage       400  UNKNOWN_LANGUAGE
 ├── Unauthenticated           401  UNAUTHENTICATED
+├── InsufficientCredits       402  INSUFFICIENT_CREDITS
+│   └── ZeroBalance           402  ZERO_BALANCE
 ├── Forbidden                 403  FORBIDDEN
 ├── NotFound                  404  NOT_FOUND
+├── Conflict                  409  CONFLICT
+│   ├── UploadMissing         409  UPLOAD_MISSING
+│   └── NotReady              409  NOT_READY
 ├── FileTooLarge              413  FILE_TOO_LARGE
 ├── AudioTooLong              413  AUDIO_TOO_LONG
 ├── RateLimited               429  RATE_LIMITED
@@ -18,7 +23,9 @@ SpeechError
 ├── ModelQueueFull            429  STT_UPSTREAM_RATE_LIMIT
 ├── ClientCancelled           499  STT_CLIENT_CANCELLED
 ├── InternalError             500  INTERNAL_ERROR
-└── ModelUnavailable          503  STT_UPSTREAM_UNAVAILABLE
+├── DatabaseUnavailable       503  DATABASE_UNAVAILABLE
+├── ModelUnavailable          503  STT_UPSTREAM_UNAVAILABLE
+└── StorageUnavailable        503  STORAGE_UNAVAILABLE
 """
 
 from __future__ import annotations
@@ -93,6 +100,19 @@ class Unauthenticated(SpeechError):
     error_code = "UNAUTHENTICATED"
 
 
+class InsufficientCredits(SpeechError):
+    """The balance does not cover the work; `details["balance"]` and `details["needed"]` are credits."""
+
+    status = 402
+    error_code = "INSUFFICIENT_CREDITS"
+
+
+class ZeroBalance(InsufficientCredits):
+    """There are no credits left."""
+
+    error_code = "ZERO_BALANCE"
+
+
 class Forbidden(SpeechError):
     """The caller may not do this."""
 
@@ -105,6 +125,25 @@ class NotFound(SpeechError):
 
     status = 404
     error_code = "NOT_FOUND"
+
+
+class Conflict(SpeechError):
+    """The thing is in a state, or was made with parameters, that does not allow this."""
+
+    status = 409
+    error_code = "CONFLICT"
+
+
+class UploadMissing(Conflict):
+    """A job is started before its media was uploaded."""
+
+    error_code = "UPLOAD_MISSING"
+
+
+class NotReady(Conflict):
+    """A job's result is asked for before there is one."""
+
+    error_code = "NOT_READY"
 
 
 class FileTooLarge(SpeechError):
@@ -160,8 +199,22 @@ class InternalError(SpeechError):
     """A fault of the service that is nobody else's."""
 
 
+class DatabaseUnavailable(SpeechError):
+    """The database does not answer in time."""
+
+    status = 503
+    error_code = "DATABASE_UNAVAILABLE"
+
+
 class ModelUnavailable(SpeechError):
     """A model deployment is down or failed, after retries."""
 
     status = 503
     error_code = "STT_UPSTREAM_UNAVAILABLE"
+
+
+class StorageUnavailable(SpeechError):
+    """The object store is down, full or refuses this service, after retries."""
+
+    status = 503
+    error_code = "STORAGE_UNAVAILABLE"

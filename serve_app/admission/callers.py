@@ -1,40 +1,28 @@
-"""Who is calling: a static operator key for now, else the anonymous tier of the client's address."""
+"""Who is calling: an account, or else the anonymous tier of the client's address."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from serve_app.errors import Unauthenticated
+from serve_app.admission.plans import Plan
+from serve_app.ports.records import Account
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """One caller. `bucket` is what the limits of the anonymous tier are counted by."""
+    """One caller. `bucket` is what its limits are counted by: the account, or else the address."""
 
-    anonymous: bool
-    bucket: str = ""
+    account: Account | None  # None: anonymous
+    plan: Plan
+    bucket: str
 
-
-OWNER = Caller(anonymous=False)
-
-
-def identify(*, operator_key: str | None, presented: str | None, address: str) -> Caller:
-    """Return who presents a key, or none, from an address; raises Unauthenticated for a wrong key.
-
-    Without an operator key the service is the local owner's and everybody is the owner.
-    """
-    if operator_key is None:
-        return OWNER
-    if presented is None:
-        return Caller(anonymous=True, bucket=address_bucket(address))
-    if hmac.compare_digest(presented.encode(), operator_key.encode()):
-        return OWNER
-    raise Unauthenticated("This API key is not valid; check the key, or send none for the anonymous limits.")
+    @property
+    def is_admin(self) -> bool:
+        return self.account is not None and self.account.role == "admin"
 
 
 def presented_key(*, authorization: str | None, x_api_key: str | None) -> str | None:

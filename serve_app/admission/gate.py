@@ -1,105 +1,170 @@
-"""Who may transcribe now: the limits of the anonymous tier, counted in this process.
-
-A later change keeps the counts in the database; until then each ingress replica counts for itself.
-"""
+"""Who may work now, and what it costs: a slot, an allowance and credits, held until the work has ended."""
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict, deque
+import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
 
 from serve_app.admission.callers import Caller
-from serve_app.errors import ConcurrencyLimit, QuotaExceeded
-from serve_app.ports.speech import Clock
+from serve_app.admission.plans import DAY_S, MONTH_S, Plan
+from serve_app.billing.prices import PriceList
+from serve_app.errors import DatabaseUnavailable, QuotaExceeded, SpeechError
+from serve_app.ports.records import NewTranscript, Reservation
+from serve_app.ports.stores import Stores
 
-DAY_S = 86_400.0
-_MAX_BUCKETS = 100_000  # bounds the memory that addresses can take; the longest idle one is forgotten first
-_SLOT_RETRY_AFTER_S = 5  # nobody knows when a running transcription ends; soon enough to be worth a try
+log = logging.getLogger("hark.admission")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnonymousLimits:
-    """What a caller without credentials may do; None is unlimited."""
-
-    requests_per_day: int | None = 3  # transcriptions with a result in any 24 hours
-    concurrency: int | None = 1
-    max_file_bytes: int | None = 100_000_000
-    max_duration_s: float | None = None
+HOLD_S = 60.0  # what a crashed holder held is free again after this
 
 
 class Ticket:
-    """The right to one transcription. Its daily allowance comes back unless a result was sent."""
+    """The right to one piece of work. What it reserved comes back unless `complete` is called."""
 
-    def __init__(self) -> None:
-        self.answered = False
+    def __init__(self, stores: Stores, prices: PriceList, caller: Caller, *, feature: str, reference: str) -> None:
+        self._stores = stores
+        self._prices = prices
+        self._plan = caller.plan
+        self._bucket = caller.bucket
+        self._account_id = caller.account.id if caller.account else None
+        self._feature = feature
+        self._reference = reference
+        self._lease: str | None = None
+        self._request_use: str | None = None
+        self._audio_use: str | None = None
+        self._reservation: Reservation | None = None
+        self._covered_s = 0.0
+        self._completed = False
+        self.answered = False  # something of the result was sent: a day's allowance does not come back
+
+    async def take(self) -> None:
+        """Take what can be known to be needed before the work is looked at."""
+        plan, stores = self._plan, self._stores
+        if plan.concurrency is not None:
+            self._lease = await stores.leases.acquire(self._bucket, cap=plan.concurrency, ttl_s=HOLD_S)
+        if plan.requests_per_day is not None:
+            self._request_use = await stores.quotas.use(
+                f"requests:{self._bucket}", cap=plan.requests_per_day, window_s=DAY_S
+            )
+        if plan.audio_s_per_month is not None:
+            used_s = await stores.quotas.used(self._audio_bucket)
+            if used_s >= plan.audio_s_per_month:
+                await self._use_audio(plan.audio_s_per_month, 1)
+        if plan.charged and self._account_id is not None:
+            self._reservation = await stores.ledger.reserve(
+                self._account_id,
+                self._prices.to_reserve(self._feature, None),
+                feature=self._feature,
+                reference=self._reference,
+                ttl_s=HOLD_S,
+                durable=False,
+            )
+
+    async def cover(self, audio_s: float) -> None:
+        """Make sure that the recording's length is within the month's minutes and covered by credits.
+
+        Raises QuotaExceeded, InsufficientCredits or ZeroBalance.
+        """
+        if audio_s <= self._covered_s:
+            return
+        self._covered_s = audio_s
+        cap_s = self._plan.audio_s_per_month
+        if cap_s is not None:
+            if self._audio_use is not None:
+                await self._stores.quotas.give_back(self._audio_use)
+                self._audio_use = None
+            await self._use_audio(cap_s, max(1, round(audio_s)))
+        if self._reservation is not None:
+            needed = self._prices.to_reserve(self._feature, audio_s)
+            if needed > self._reservation.credits:
+                self._reservation = await self._stores.ledger.raise_to(self._reservation.id, needed)
+
+    async def complete(self, *, audio_s: float, transcript: NewTranscript | None = None) -> None:
+        """Charge the work, count it, and keep its transcript, all or nothing. The work itself is done by now."""
+        await self.cover(audio_s)
+        self._completed = self.answered = True
+        if self._account_id is None:
+            return
+        credits = self._prices.cost(self._feature, audio_s) if self._reservation else 0
+        async with self._stores.transaction() as stores:
+            if self._reservation is not None:
+                await stores.ledger.capture(self._reservation.id, credits)
+            await stores.usage.record(self._account_id, feature=self._feature, audio_s=audio_s, credits=credits)
+            if transcript is not None:
+                await stores.transcripts.add(transcript)
+
+    async def hold(self) -> None:
+        """Keep the slot and the reservation for as long as the work runs."""
+        while True:
+            await asyncio.sleep(HOLD_S / 3)
+            with suppress(DatabaseUnavailable):
+                if self._lease is not None:
+                    await self._stores.leases.renew(self._lease, ttl_s=HOLD_S)
+                if self._reservation is not None:
+                    await self._stores.ledger.extend(self._reservation.id, ttl_s=HOLD_S)
+
+    async def leave(self) -> None:
+        """Give back the slot, and all the rest unless the work was completed."""
+        for give_back in (self._leave_slot, self._leave_quotas, self._leave_credits):
+            try:
+                await give_back()
+            except SpeechError as fault:  # what is held ends by itself
+                log.warning("could_not_give_back error_code=%s", fault.error_code)
+
+    async def _leave_slot(self) -> None:
+        if self._lease is not None:
+            await self._stores.leases.release(self._lease)
+
+    async def _leave_quotas(self) -> None:
+        if self._request_use is not None and not self.answered:
+            await self._stores.quotas.give_back(self._request_use)
+        if self._audio_use is not None and not self._completed:
+            await self._stores.quotas.give_back(self._audio_use)
+
+    async def _leave_credits(self) -> None:
+        if self._reservation is not None and not self._completed:
+            await self._stores.ledger.release(self._reservation.id)
+
+    @property
+    def _audio_bucket(self) -> str:
+        return f"audio:{self._bucket}"
+
+    async def _use_audio(self, cap_s: int, audio_s: int) -> None:
+        try:
+            self._audio_use = await self._stores.quotas.use(
+                self._audio_bucket, cap=cap_s, window_s=MONTH_S, amount=audio_s
+            )
+        except QuotaExceeded as fault:
+            raise QuotaExceeded(
+                f"The {cap_s // 60} minutes in 30 days of this plan do not cover this recording.",
+                retry_after_s=fault.retry_after_s,
+                limit=cap_s // 60,
+            ) from fault
 
 
 class Gate:
-    """Counts transcriptions per anonymous caller. Time is the clock's, in seconds."""
+    """Hands out tickets."""
 
-    def __init__(self, limits: AnonymousLimits, clock: Clock) -> None:
-        self._limits = limits
-        self._clock = clock
-        self._used: OrderedDict[str, deque[float]] = OrderedDict()
-        self._running: dict[str, int] = {}
+    def __init__(self, stores: Stores, prices: PriceList) -> None:
+        self._stores = stores
+        self._prices = prices
 
     @asynccontextmanager
-    async def admit(self, caller: Caller) -> AsyncIterator[Ticket]:
-        """Hold a slot, and one use of the allowance, for one transcription.
-
-        Raises ConcurrencyLimit or QuotaExceeded, with the seconds to wait.
-        """
-        ticket = Ticket()
-        if not caller.anonymous:
-            yield ticket
-            return
-        self._check_slot(caller.bucket)
-        used_at = self._use(caller.bucket)
-        self._running[caller.bucket] = self._running.get(caller.bucket, 0) + 1
+    async def admit(self, caller: Caller, *, feature: str, reference: str) -> AsyncIterator[Ticket]:
+        """Hold a ticket for the block. Raises ConcurrencyLimit, QuotaExceeded, ZeroBalance or InsufficientCredits."""
+        ticket = Ticket(self._stores, self._prices, caller, feature=feature, reference=reference)
         try:
-            yield ticket
+            await ticket.take()
+            holding = asyncio.create_task(ticket.hold()) if _can_lapse(caller.plan) else None
+            try:
+                yield ticket
+            finally:
+                if holding is not None:
+                    holding.cancel()
         finally:
-            self._leave(caller.bucket)
-            if not ticket.answered:
-                self._give_back(caller.bucket, used_at)
+            await asyncio.shield(ticket.leave())
 
-    def _check_slot(self, bucket: str) -> None:
-        cap = self._limits.concurrency
-        if cap is not None and self._running.get(bucket, 0) >= cap:
-            message = (
-                f"Without an API key {cap} transcription{'s' if cap != 1 else ''} may run at once; wait for it to end."
-            )
-            raise ConcurrencyLimit(message, retry_after_s=_SLOT_RETRY_AFTER_S, limit=cap)
 
-    def _leave(self, bucket: str) -> None:
-        left = self._running[bucket] - 1
-        if left:
-            self._running[bucket] = left
-        else:
-            del self._running[bucket]
-
-    def _use(self, bucket: str) -> float:
-        now = self._clock()
-        cap = self._limits.requests_per_day
-        if cap is None:
-            return now
-        uses = self._used.setdefault(bucket, deque())
-        self._used.move_to_end(bucket)
-        while uses and uses[0] <= now - DAY_S:
-            uses.popleft()
-        if len(uses) >= cap:
-            wait_s = math.ceil(uses[0] + DAY_S - now) if uses else int(DAY_S)
-            message = f"The {cap} transcriptions a day without an API key are used up; send a key or try again later."
-            raise QuotaExceeded(message, retry_after_s=max(wait_s, 1), limit=cap)
-        uses.append(now)
-        if len(self._used) > _MAX_BUCKETS:
-            self._used.popitem(last=False)
-        return now
-
-    def _give_back(self, bucket: str, used_at: float) -> None:
-        uses = self._used.get(bucket)
-        if uses and used_at in uses:
-            uses.remove(used_at)
+def _can_lapse(plan: Plan) -> bool:
+    return plan.concurrency is not None or plan.charged

@@ -9,15 +9,18 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from serve_app.admission.authentication import Authenticator
 from serve_app.admission.callers import parse_networks
 from serve_app.admission.gate import Gate
-from serve_app.api import docs
+from serve_app.api import account, docs
 from serve_app.api.errors import install_error_handlers
+from serve_app.api.hang_up import stopped
 from serve_app.api.middleware import RequestMiddleware
 from serve_app.api.openai import transcriptions, translations
 from serve_app.api.platform import health, languages, models, transcribe
 from serve_app.api.services import Services
 from serve_app.api.spool import sweep_spool
+from serve_app.api.sweeping import sweep_forever
 
 log = logging.getLogger("hark.api")
 
@@ -28,13 +31,14 @@ _ROUTERS = (
     models.router,
     languages.router,
     health.router,
+    *account.ROUTERS,
 )
 
 
 def create_app(services: Services) -> FastAPI:
     """Return the application over the given services.
 
-    Its start sweeps the spool directory; nothing else happens before the first request.
+    Its start sweeps the spool directory and runs `services.start`; from then on it sweeps what has expired.
     """
     app = FastAPI(
         title="Hark",
@@ -47,8 +51,17 @@ def create_app(services: Services) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.services = services
-    app.state.gate = Gate(services.settings.anonymous, services.clock)
-    app.state.trusted_networks = parse_networks(services.settings.trusted_proxies)
+    settings = services.settings
+    app.state.authenticator = Authenticator(
+        services.stores,
+        settings.plans,
+        clock=services.clock,
+        open_to_all=settings.open_to_all,
+        operator_key=settings.operator_key,
+        tokens=services.tokens,
+    )
+    app.state.gate = Gate(services.stores, settings.prices)
+    app.state.trusted_networks = parse_networks(settings.trusted_proxies)
     app.add_middleware(RequestMiddleware, services=services)
     install_error_handlers(app)
     for router in _ROUTERS:
@@ -59,7 +72,14 @@ def create_app(services: Services) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    swept = await asyncio.to_thread(sweep_spool, app.state.services.settings.spool_dir)
+    services: Services = app.state.services
+    swept = await asyncio.to_thread(sweep_spool, services.settings.spool_dir)
     if swept:
         log.info("spool_swept files=%d", swept)
-    yield
+    if services.start is not None:
+        await services.start()
+    sweeping = asyncio.create_task(sweep_forever(services))
+    try:
+        yield
+    finally:
+        await stopped(sweeping)

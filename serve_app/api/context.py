@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from starlette.requests import Request
 
+from serve_app.admission.authentication import Authenticator
 from serve_app.admission.callers import Network
 from serve_app.admission.gate import Gate
 from serve_app.api.services import Services
@@ -51,6 +52,10 @@ def services_of(request: Request) -> Services:
 def networks_of(request: Request) -> tuple[Network, ...]:
     """Return the networks of the trusted proxies."""
     return cast(tuple[Network, ...], request.app.state.trusted_networks)
+
+
+def authenticator_of(request: Request) -> Authenticator:
+    return cast(Authenticator, request.app.state.authenticator)
 
 
 def gate_of(request: Request) -> Gate:

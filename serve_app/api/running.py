@@ -27,6 +27,7 @@ class Job:
     ticket: Ticket
     warnings: tuple[Warning, ...] = ()  # known before it runs
     max_duration_s: float | None = None
+    transcript_id: str | None = None  # of the stored transcript, once it is
 
 
 async def finished_transcript(transcriber: Transcriber, job: Job) -> Transcript:
@@ -91,16 +92,20 @@ class EventPump:
 async def _checked_events(transcriber: Transcriber, job: Job) -> AsyncGenerator[TranscribeEvent]:
     async with _closing(transcriber.transcribe(job.source, job.options)) as events:
         async for event in events:
-            _check_duration(event, job.max_duration_s)
+            known_s = _known_duration_s(event)
+            _check_duration(known_s, job.max_duration_s)
+            if not isinstance(event, Progress) or event.stage != "decoding":  # the whole length is known
+                await job.ticket.cover(known_s)
             yield event
 
 
-def _check_duration(event: TranscribeEvent, limit_s: float | None) -> None:
-    known_s = 0.0
+def _known_duration_s(event: TranscribeEvent) -> float:
     if isinstance(event, Progress):
-        known_s = event.audio_s
-    elif isinstance(event, Transcript):
-        known_s = event.duration_s
+        return event.audio_s
+    return event.duration_s if isinstance(event, Transcript) else 0.0
+
+
+def _check_duration(known_s: float, limit_s: float | None) -> None:
     if limit_s is not None and known_s > limit_s:
         raise AudioTooLong(f"The recording is longer than {limit_s / 60:g} minutes, the limit here.", limit=limit_s)
 

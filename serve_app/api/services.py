@@ -5,12 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from serve_app.admission.catalogue import ModelCatalogue
-from serve_app.admission.gate import AnonymousLimits
+from serve_app.admission.plans import Plans
+from serve_app.billing.prices import PriceList
+from serve_app.ports.identity import TokenVerifier
+from serve_app.ports.objects import ObjectStore
 from serve_app.ports.speech import Clock, Fetcher, Transcriber
+from serve_app.ports.stores import Stores
+from serve_app.transcript.model import Transcript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +24,12 @@ class ApiSettings:
     """How the HTTP side behaves."""
 
     spool_dir: Path  # uploads live here while their request runs; one directory a node
-    operator_key: str | None = None  # None: open, every caller is the local owner without limits
-    anonymous: AnonymousLimits = field(default_factory=AnonymousLimits)  # only counts when there is an operator key
+    open_to_all: bool = False  # only this machine can reach the service: without credentials one is its owner
+    operator_key: str | None = field(default=None, repr=False)  # acts as the owner from anywhere
+    plans: Plans = field(default_factory=Plans)
+    prices: PriceList = field(default_factory=PriceList)
+    retention_s: float | None = None  # of stored transcripts; None: until they are deleted
+    sweep_every_s: float = 30.0  # what has expired is cleared away this often
     max_file_bytes: int = 8 * 1024**3  # for everybody; protects the disk of the spool
     max_duration_s: float | None = None  # of a recording, for everybody; None: unlimited
     request_deadline_s: float = 3600.0  # a transcription fails after this
@@ -58,14 +68,33 @@ def observe_nothing(access: Access) -> None:
     """Count no requests."""
 
 
+class DocumentRenderer(Protocol):
+    def __call__(self, transcript: Transcript, *, title: str, created_at: datetime | None) -> bytes:
+        """Return the file. Takes its time: call it in a thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documents:
+    """Exports that need a library."""
+
+    docx: DocumentRenderer
+    pdf: DocumentRenderer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything the routes call."""
 
     transcriber: Transcriber
+    stores: Stores
     catalogue: ModelCatalogue
     health: Callable[[], Awaitable[HealthReport]]
     settings: ApiSettings
+    objects: ObjectStore | None = None
+    documents: Documents | None = None
+    tokens: TokenVerifier | None = None  # None: tokens of issuers are not accepted
+    start: Callable[[], Awaitable[None]] | None = None  # before the first request: brings the database up to date
+    keep_up: Callable[[], Awaitable[None]] | None = None  # every now and then: brings back what has died
     fetcher: Fetcher | None = None  # None: `url` is refused
     node_id: str = ""  # where the spool is, for the decoder
     clock: Clock = time.monotonic

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from serve_app.admission.callers import Caller, client_address, identify, presented_key
+from serve_app.admission.callers import Caller
 from serve_app.admission.gate import Ticket
-from serve_app.api.context import gate_of, networks_of, services_of
+from serve_app.api.callers import caller_of
+from serve_app.api.context import context_of, gate_of, services_of
 from serve_app.api.fields import Fields
 from serve_app.api.hang_up import unless_hung_up
-from serve_app.api.services import ApiSettings
 from serve_app.api.spool import spooled_path
 from serve_app.api.upload import read_form
 from serve_app.errors import CorruptMedia, InvalidRequest, MissingFile
@@ -26,6 +26,7 @@ class Submission:
 
     fields: Fields
     source: MediaFile
+    caller: Caller
     ticket: Ticket
     max_duration_s: float | None
 
@@ -37,12 +38,14 @@ async def open_submission(request: Request, *, may_send_url: bool = True) -> Asy
     Credentials, concurrency and the declared size are looked at before the body.
     """
     services = services_of(request)
-    caller = caller_of(request)
-    max_file_bytes, max_duration_s = _limits(services.settings, caller)
+    settings = services.settings
+    caller = await caller_of(request)
+    max_file_bytes = min(settings.max_file_bytes, caller.plan.max_file_bytes or settings.max_file_bytes)
     async with AsyncExitStack() as stack:
-        ticket = await stack.enter_async_context(gate_of(request).admit(caller))
+        reference = context_of(request.scope).request_id
+        ticket = await stack.enter_async_context(gate_of(request).admit(caller, feature="stt", reference=reference))
         form = await stack.enter_async_context(
-            read_form(request, spool_dir=services.settings.spool_dir, max_file_bytes=max_file_bytes)
+            read_form(request, spool_dir=settings.spool_dir, max_file_bytes=max_file_bytes)
         )
         fields = Fields(form.fields)
         url = fields.text("url") if may_send_url else None
@@ -53,34 +56,22 @@ async def open_submission(request: Request, *, may_send_url: bool = True) -> Asy
                 raise CorruptMedia("The file is empty (0 bytes).", field="file")
             source = MediaFile(path=form.file.path, name=form.file.name, node_id=services.node_id)
         elif url is not None:
-            path = await stack.enter_async_context(spooled_path(services.settings.spool_dir))
+            path = await stack.enter_async_context(spooled_path(settings.spool_dir))
             source = await unless_hung_up(request.receive, _fetched(request, url, path, max_file_bytes))
         else:
             raise MissingFile(f"Send the recording in the field 'file'{' or name it in url' if may_send_url else ''}.")
-        yield Submission(fields=fields, source=source, ticket=ticket, max_duration_s=max_duration_s)
+        yield Submission(
+            fields=fields,
+            source=source,
+            caller=caller,
+            ticket=ticket,
+            max_duration_s=_least(settings.max_duration_s, caller.plan.max_duration_s),
+        )
 
 
-def caller_of(request: Request) -> Caller:
-    """Return who is calling; raises Unauthenticated for a wrong key."""
-    address = client_address(
-        peer=request.client.host if request.client else "",
-        forwarded_for=request.headers.get("x-forwarded-for"),
-        trusted=networks_of(request),
-    )
-    key = presented_key(authorization=request.headers.get("authorization"), x_api_key=request.headers.get("x-api-key"))
-    return identify(operator_key=services_of(request).settings.operator_key, presented=key, address=address)
-
-
-def _limits(settings: ApiSettings, caller: Caller) -> tuple[int, float | None]:
-    """Return the caller's largest file in bytes and longest recording in seconds."""
-    if not caller.anonymous:
-        return settings.max_file_bytes, settings.max_duration_s
-    n_bytes = [settings.max_file_bytes, settings.anonymous.max_file_bytes]
-    seconds = [settings.max_duration_s, settings.anonymous.max_duration_s]
-    return (
-        min(limit for limit in n_bytes if limit is not None),
-        min((limit for limit in seconds if limit is not None), default=None),
-    )
+def _least(*limits: float | None) -> float | None:
+    """Return the lowest limit; None is no limit."""
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 async def _fetched(request: Request, url: str, path: str, max_bytes: int) -> MediaFile:

@@ -26,8 +26,8 @@ class SpeechSettings:
     onset: float = 0.5  # a span needs one frame at least as probable as this
     offset: float = 0.25  # and goes on while frames are at least this probable
     min_speech_s: float = 0.09  # shorter runs are clicks
-    min_silence_s: float = 0.25  # shorter pauses are bridged
-    padding_s: float = 0.3  # added on both sides, at most to the middle of the pause: first and last sounds are faint
+    min_silence_s: float = 0.16  # shorter pauses are bridged
+    padding_s: float = 0.2  # added on both sides, at most to the middle of the pause: first and last sounds are faint
     sure: float = 0.95  # a run with such a frame is speech wherever it stands; sung or played notes stay below
     support_window_s: float = 15.0  # other runs need confident frames around them, up to this far on both sides,
     min_support: float = 0.1  # in at least this share of the time

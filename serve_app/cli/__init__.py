@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from serve_app.cli import bench, doctor, models, serve, transcribe
+from serve_app.cli import accounts, bench, doctor, keys, models, serve, transcribe
 
 _COMMANDS = (
     serve,
     transcribe,
     models,
+    keys,
+    accounts,
     doctor,
     bench,
 )

@@ -59,6 +59,9 @@ def serve(
     from pydantic import ValidationError
 
     from configs.load import app_settings, read_profile
+    from serve_app.adapters.database import ServerError
+    from serve_app.cli.first_start import running_database
+    from serve_app.errors import SpeechError
 
     try:
         config = read_profile(profile)
@@ -74,7 +77,13 @@ def serve(
         signal.signal(number, lambda *_: stop.set())
     os.environ.update({k: v for k, v in SERVE_ENVIRONMENT.items() if k not in os.environ})
     os.environ["HARK_DATA_DIR"] = str(settings.data_path())
-    raise typer.Exit(_run(config, address, stop, transcribe))
+    try:
+        with running_database(settings):
+            code = _run(config, address, stop, transcribe)
+    except (ServerError, SpeechError) as fault:
+        console.print(f"[red]{fault}[/]")
+        raise typer.Exit(1) from fault
+    raise typer.Exit(code)
 
 
 def _listen_on(config: dict[str, Any], host: str | None, port: int | None) -> None:
@@ -109,6 +118,8 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         logging_level=logging.WARNING,
     )
     try:
+        if address is not None and not os.environ.get("HARK_DATABASE_URL") and _n_nodes() > 1:
+            console.print("[yellow]Several nodes need one database: set HARK_DATABASE_URL.[/]")
         _deploy(schema)
         if not _wait_until_running(stop):
             return 1 if not stop.is_set() else 130
@@ -171,10 +182,19 @@ def _wait_until_running(stop: threading.Event) -> bool:
     return False
 
 
+def _n_nodes() -> int:
+    import ray
+
+    return sum(node["Alive"] for node in ray.nodes())  # type: ignore[no-untyped-call, unused-ignore]
+
+
 def _access(config: dict[str, Any]) -> str:
-    if os.environ.get("HARK_OPERATOR_KEY"):
-        return "The operator key is needed beyond the anonymous limits."
-    if config["http_options"].get("host") in {"127.0.0.1", "localhost", "::1"}:
-        return "Callers on this machine need no key."
-    print("warning: listening beyond this machine without HARK_OPERATOR_KEY", file=sys.stderr)
-    return "Everybody who reaches this address may use it: set HARK_OPERATOR_KEY."
+    from configs.load import app_settings
+
+    settings = app_settings(config)
+    loopback = config["http_options"].get("host") in {"127.0.0.1", "localhost", "::1"}
+    access = settings.accounts.access
+    if access == "open" or (access == "auto" and loopback and settings.api.operator_key is None):
+        who = "Callers on this machine need no key." if loopback else "Everybody who reaches it is its owner!"
+        return f"Mode: open. {who}"
+    return "Mode: keys. Callers send an API key or a token; without one they have the anonymous limits."

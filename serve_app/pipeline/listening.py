@@ -86,5 +86,6 @@ async def listen(
 def _speech(probabilities: Probabilities, recording: Recording, settings: PipelineSettings) -> tuple[Span, ...]:
     spans = speech_spans(probabilities, duration_s=recording.duration_s, settings=settings.speech)
     return tuple(
-        split_long_spans(spans, longest_s=settings.plan.chunk_s, weakest=partial(weakest_frame, probabilities))
+        # Half a chunk: speech without a pause then still leaves a choice of where to cut.
+        split_long_spans(spans, longest_s=settings.plan.chunk_s / 2, weakest=partial(weakest_frame, probabilities))
     )

@@ -81,7 +81,7 @@ class OwnService:
         )
 
     def transcript(self, content: bytes, **fields: str) -> dict[str, Any]:
-        """Return the transcript's JSON without its request id."""
+        """Return the transcript's JSON without what names this one answer."""
         with self.events(content, **fields) as events:
             name, data = list(events)[-1]
         assert name == "done", data
@@ -109,7 +109,7 @@ def _events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def without_id(transcript: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in transcript.items() if name != "request_id"}
+    return {name: value for name, value in transcript.items() if name not in {"request_id", "transcript_id"}}
 
 
 def set_replicas(config: dict[str, Any], deployment: str, n_replicas: int) -> None:

@@ -19,6 +19,7 @@ from serve_app.api.rendering import TEXT_FORMATS, text_response
 from serve_app.api.running import FIRST_EVENT_S, EventPump, Job, finished_transcript
 from serve_app.api.services import Services
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
+from serve_app.api.storing import completed
 from serve_app.api.submission import Submission, open_submission
 from serve_app.errors import InvalidRequest
 from serve_app.ports.speech import SegmentReady, Task, TranscribeOptions
@@ -49,8 +50,8 @@ async def answer(request: Request, *, task: Task, formats: Sequence[str], may_st
             response = EventStream(messages, resources=stack.pop_all())
         else:
             transcript = await unless_hung_up(request.receive, finished_transcript(services.transcriber, job))
+            job = await completed(job, transcript)
             response = await asyncio.to_thread(_response, transcript, job, view)
-            job.ticket.answered = True
     return response
 
 
@@ -123,9 +124,9 @@ async def _messages(pump: EventPump, job: Job, view: View, *, heartbeat_s: float
             sent += delta
             yield sse({"type": "transcript.text.delta", "delta": delta})
         elif isinstance(event, Transcript):
+            await completed(job, event)
             for message in _last_messages(event, view, sent):
                 yield message
-            job.ticket.answered = True
             return
 
 

@@ -99,6 +99,7 @@ COMPONENTS: dict[str, Schema] = {
             "warnings": listing(reference("Warning")),
             "warning_codes": listing({"type": "string"}),
             "request_id": {"type": "string"},
+            "transcript_id": {"type": "string", "description": "Where it is kept: `GET /api/v1/transcripts/{id}/`."},
         },
     },
     "Model": {
@@ -130,7 +131,8 @@ COMPONENTS: dict[str, Schema] = {
 
 _FAULTS = {
     400: "Bad input: the error names the field and what it accepts, or what is wrong with the file.",
-    401: "The API key is not valid.",
+    401: "The API key or token is not valid.",
+    402: "The credits do not cover the recording; `details` says what is needed and what is left.",
     413: "The file or the recording is over the limit in `details.limit`.",
     429: "A limit or a queue is full; `Retry-After` says when to try again.",
     503: "A model is down; `Retry-After` says when to try again.",
@@ -168,6 +170,11 @@ TRANSCRIBE_BODY = multipart(
             },
             "keywords": {"type": "string", "description": "Names and terms to expect, separated by commas."},
             "context": {"type": "string", "description": "What the recording is about; guides spelling and style."},
+            "store": {
+                "type": "boolean",
+                "default": True,
+                "description": "Keep the transcript in the caller's account.",
+            },
             "stream": {
                 "type": "boolean",
                 "default": False,

@@ -20,6 +20,7 @@ from serve_app.api.rendering import TEXT_FORMATS, rendered, text_response
 from serve_app.api.running import FIRST_EVENT_S, EventPump, Job, finished_transcript
 from serve_app.api.services import ApiSettings
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
+from serve_app.api.storing import Storing, completed, storing_of
 from serve_app.api.submission import Submission, open_submission
 from serve_app.errors import InvalidRequest
 from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeOptions
@@ -58,15 +59,16 @@ async def transcribe(request: Request) -> Response:
         submission = await stack.enter_async_context(open_submission(request))
         view = _view(submission.fields)
         job = _job(submission, services.catalogue, services.settings, request_id)
+        storing = storing_of(submission, services.settings)
         if view.stream:
             pump = await stack.enter_async_context(EventPump(services.transcriber, job))
             await unless_hung_up(request.receive, pump.peek(timeout_s=FIRST_EVENT_S))
-            messages = _messages(pump, job, view, heartbeat_s=services.settings.heartbeat_s)
+            messages = _messages(pump, job, view, storing, heartbeat_s=services.settings.heartbeat_s)
             response = EventStream(messages, resources=stack.pop_all())
         else:
             transcript = await unless_hung_up(request.receive, finished_transcript(services.transcriber, job))
+            job = await completed(job, transcript, storing)
             response = await asyncio.to_thread(_response, transcript, job, view)
-            job.ticket.answered = True
     return response
 
 
@@ -126,7 +128,7 @@ def _response(transcript: Transcript, job: Job, view: View) -> Response:
 
 
 def _transcript_json(transcript: Transcript, job: Job, view: View) -> dict[str, Any]:
-    return transcript_json(
+    body = transcript_json(
         transcript,
         diarized=job.options.diarize,
         request_id=job.options.request_id,
@@ -134,9 +136,12 @@ def _transcript_json(transcript: Transcript, job: Job, view: View) -> dict[str, 
         extra_warnings=job.warnings,
         model=transcript.model or job.options.model,
     )
+    return body | ({"transcript_id": job.transcript_id} if job.transcript_id else {})
 
 
-async def _messages(pump: EventPump, job: Job, view: View, *, heartbeat_s: float) -> AsyncIterator[bytes]:
+async def _messages(
+    pump: EventPump, job: Job, view: View, storing: Storing | None, *, heartbeat_s: float
+) -> AsyncIterator[bytes]:
     """Yield the stream's events: progress and segments as they come, the whole transcript at the end."""
     while True:
         event = await pump.next(timeout_s=heartbeat_s)
@@ -149,8 +154,8 @@ async def _messages(pump: EventPump, job: Job, view: View, *, heartbeat_s: float
             job.ticket.answered = True
             yield sse(segment_json(event.segment, diarized=False, words=view.words), event="segment")
         else:
+            job = await completed(job, event, storing)
             yield await asyncio.to_thread(_done, event, job, view)
-            job.ticket.answered = True
             return
 
 

@@ -4,27 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from serve_app.admission.callers import OWNER, address_bucket, client_address, identify, parse_networks, presented_key
-from serve_app.errors import Unauthenticated
+from serve_app.admission.callers import address_bucket, client_address, parse_networks, presented_key
 
 PROXIES = parse_networks(["10.0.0.0/8", "::1"])
-
-
-@pytest.mark.parametrize("presented", [None, "anything"])
-def test_without_an_operator_key_everybody_is_the_owner(presented: str | None) -> None:
-    assert identify(operator_key=None, presented=presented, address="192.0.2.1") == OWNER
-
-
-def test_the_right_key_is_the_owner_and_no_key_is_anonymous() -> None:
-    assert identify(operator_key="sesame", presented="sesame", address="192.0.2.1") == OWNER
-    caller = identify(operator_key="sesame", presented=None, address="192.0.2.1")
-    assert (caller.anonymous, caller.bucket) == (True, "192.0.2.1")
-
-
-@pytest.mark.parametrize("wrong", ["", "Sesame", "sesame ", "sésame"])
-def test_a_wrong_key_is_refused(wrong: str) -> None:
-    with pytest.raises(Unauthenticated):
-        identify(operator_key="sesame", presented=wrong, address="192.0.2.1")
 
 
 @pytest.mark.parametrize(

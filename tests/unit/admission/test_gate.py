@@ -1,114 +1,137 @@
-"""The anonymous tier, with a clock of our own."""
+"""Tickets: a slot, an allowance and credits for one piece of work. What the stores do is tested on the database."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from memory_stores import MemoryStores
 
-from serve_app.admission import gate as gate_module
-from serve_app.admission.callers import OWNER, Caller
-from serve_app.admission.gate import DAY_S, AnonymousLimits, Gate
-from serve_app.errors import ConcurrencyLimit, QuotaExceeded
-
-ANA = Caller(anonymous=True, bucket="192.0.2.1")
-BEN = Caller(anonymous=True, bucket="192.0.2.2")
+from serve_app.admission.callers import Caller
+from serve_app.admission.gate import Gate, Ticket
+from serve_app.admission.plans import Plan
+from serve_app.billing.prices import PriceList
+from serve_app.errors import ConcurrencyLimit, CorruptMedia, InsufficientCredits, QuotaExceeded, ZeroBalance
+from serve_app.ports.records import NewTranscript
 
 
-class Clock:
-    def __init__(self, now_s: float = 0.0) -> None:
-        self.now_s = now_s
+class World:
+    """A gate on stores in memory, and one caller on a plan."""
 
-    def __call__(self) -> float:
-        return self.now_s
+    def __init__(self, plan: Plan, *, credits: int | None = None) -> None:
+        self.stores = MemoryStores(lambda: 0.0)
+        account = self.stores.add_account(plan=plan.name, credits=credits) if credits is not None else None
+        self.caller = Caller(account=account, plan=plan, bucket="caller")
+        self.gate = Gate(self.stores, PriceList())
 
+    @property
+    def balance(self) -> int:
+        assert self.caller.account is not None
+        return self.stores.balances[self.caller.account.id]
 
-def open_gate(clock: Clock, *, requests_per_day: int | None = None, concurrency: int | None = None) -> Gate:
-    return Gate(AnonymousLimits(requests_per_day=requests_per_day, concurrency=concurrency), clock)
-
-
-async def use(gate: Gate, caller: Caller = ANA) -> None:
-    async with gate.admit(caller) as ticket:
-        ticket.answered = True
-
-
-async def test_the_owner_has_no_limits() -> None:
-    gate = open_gate(Clock(), requests_per_day=0, concurrency=0)
-    async with gate.admit(OWNER), gate.admit(OWNER):
-        pass
-
-
-async def test_callers_do_not_use_each_others_allowance() -> None:
-    gate = open_gate(Clock(), requests_per_day=1)
-    await use(gate, ANA)
-    await use(gate, BEN)
-    with pytest.raises(QuotaExceeded):
-        await use(gate, ANA)
+    async def work(self, *, audio_s: float = 60.0, fault: Exception | None = None) -> None:
+        async with self.gate.admit(self.caller, feature="stt", reference="r") as ticket:
+            await ticket.cover(audio_s)
+            if fault is not None:
+                raise fault
+            await ticket.complete(audio_s=audio_s)
 
 
-async def test_a_slot_is_free_again_after_a_failure() -> None:
-    gate = open_gate(Clock(), concurrency=1)
-    for _ in range(2):
-        with pytest.raises(RuntimeError):
-            async with gate.admit(ANA):
-                raise RuntimeError
+PAID = Plan(name="paid", charged=True)
+
+
+async def test_an_unlimited_caller_touches_no_limit() -> None:
+    world = World(Plan(name="unlimited"), credits=0)
+    await world.work(audio_s=36_000.0)
+    assert (world.stores.live, world.stores.uses, world.stores.reservations) == ({}, {}, {})
 
 
 async def test_the_cap_on_concurrency_counts_only_what_runs() -> None:
-    gate = open_gate(Clock(), concurrency=2)
+    world = World(Plan(name="x", concurrency=2))
     async with AsyncExitStack() as running:
         for _ in range(2):
-            await running.enter_async_context(gate.admit(ANA))
-        with pytest.raises(ConcurrencyLimit) as refusal:
-            await running.enter_async_context(gate.admit(ANA))
-        assert refusal.value.details == {"limit": 2}
-        await running.enter_async_context(gate.admit(BEN))
-    await use(gate)
-
-
-async def test_a_refused_request_uses_neither_slot_nor_allowance() -> None:
-    gate = open_gate(Clock(), requests_per_day=1, concurrency=1)
-    async with gate.admit(ANA):
+            await running.enter_async_context(world.gate.admit(world.caller, feature="stt", reference="r"))
         with pytest.raises(ConcurrencyLimit):
-            await use(gate)
-    await use(gate)
+            await world.work()
+    await world.work()
+    assert world.stores.live == {}
 
 
-async def test_an_allowance_of_none_a_day_is_refused_for_a_day() -> None:
-    with pytest.raises(QuotaExceeded) as refusal:
-        await use(open_gate(Clock(), requests_per_day=0))
-    assert refusal.value.retry_after_s == DAY_S
+async def test_a_refused_request_uses_no_allowance() -> None:
+    world = World(Plan(name="x", requests_per_day=1, concurrency=1))
+    async with world.gate.admit(world.caller, feature="stt", reference="r"):
+        with pytest.raises(ConcurrencyLimit):
+            await world.work()
+    await world.work()
 
 
-@given(
-    st.integers(1, 4), st.lists(st.floats(0.0, 20_000.0, allow_nan=False), min_size=1, max_size=40), st.floats(0, 1e6)
-)
-async def test_no_day_ever_has_more_than_the_allowance_and_retry_after_is_exact(
-    cap: int, waits_s: list[float], start_s: float
-) -> None:
-    clock = Clock(start_s)
-    gate = open_gate(clock, requests_per_day=cap)
-    used_at_s: list[float] = []
-    for wait_s in waits_s:
-        clock.now_s += wait_s
-        recent = [at_s for at_s in used_at_s if at_s > clock.now_s - DAY_S]
-        if len(recent) < cap:
-            await use(gate)
-            used_at_s.append(clock.now_s)
-        else:
-            with pytest.raises(QuotaExceeded) as refusal:
-                await use(gate)
-            assert refusal.value.retry_after_s is not None
-            assert 0 <= refusal.value.retry_after_s - (recent[0] + DAY_S - clock.now_s) <= 1.0
-
-
-async def test_the_memory_for_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_module, "_MAX_BUCKETS", 3)
-    gate = open_gate(Clock(), requests_per_day=1)
-    for number in range(50):
-        await use(gate, Caller(anonymous=True, bucket=str(number)))
-    assert len(gate._used) == 3
+async def test_a_days_allowance_comes_back_unless_something_was_answered() -> None:
+    world = World(Plan(name="x", requests_per_day=1))
+    with pytest.raises(CorruptMedia):
+        await world.work(fault=CorruptMedia("Broken."))
+    await world.work()
     with pytest.raises(QuotaExceeded):
-        await use(gate, Caller(anonymous=True, bucket="49"))
+        await world.work()
+
+
+async def test_the_months_minutes_count_what_was_transcribed() -> None:
+    world = World(Plan(name="free", audio_s_per_month=600), credits=0)
+    await world.work(audio_s=400.0)
+    with pytest.raises(CorruptMedia):
+        await world.work(audio_s=200.0, fault=CorruptMedia("Broken."))
+    with pytest.raises(QuotaExceeded) as refusal:
+        await world.work(audio_s=201.0)
+    assert refusal.value.details == {"limit": 10}
+    await world.work(audio_s=200.0)
+    with pytest.raises(QuotaExceeded):  # before anything is read
+        async with world.gate.admit(world.caller, feature="stt", reference="r"):
+            raise AssertionError("admitted")
+
+
+@pytest.mark.parametrize(("audio_s", "credits"), [(0.5, 1), (60.0, 1), (60.1, 2), (3600.0, 60)])
+async def test_started_minutes_are_charged(audio_s: float, credits: int) -> None:
+    world = World(PAID, credits=100)
+    await world.work(audio_s=audio_s)
+    assert world.balance == 100 - credits
+    assert world.stores.recorded[0]["credits"] == credits
+
+
+async def test_nothing_is_charged_for_work_that_failed() -> None:
+    world = World(PAID, credits=10)
+    with pytest.raises(CorruptMedia):
+        await world.work(audio_s=300.0, fault=CorruptMedia("Broken."))
+    assert (world.balance, world.stores.recorded) == (10, [])
+
+
+async def test_an_empty_balance_is_refused_before_the_file_is_read() -> None:
+    world = World(PAID, credits=0)
+    with pytest.raises(ZeroBalance):
+        async with world.gate.admit(world.caller, feature="stt", reference="r"):
+            raise AssertionError("admitted")
+
+
+async def test_a_recording_that_the_balance_does_not_cover_is_refused_and_gives_all_back() -> None:
+    world = World(PAID, credits=5)
+    with pytest.raises(InsufficientCredits):
+        await world.work(audio_s=301.0)
+    assert world.balance == 5
+
+
+async def test_a_transcript_is_stored_with_the_charge() -> None:
+    world = World(PAID, credits=5)
+    assert world.caller.account is not None
+    kept = NewTranscript(account_id=world.caller.account.id, title="t", text="", document={})
+    async with world.gate.admit(world.caller, feature="stt", reference="r") as ticket:
+        await ticket.complete(audio_s=1.0, transcript=kept)
+    assert world.stores.stored == [kept]
+
+
+async def test_what_cannot_be_given_back_does_not_hide_the_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(ticket: Ticket) -> None:
+        raise QuotaExceeded("The store is away.")
+
+    monkeypatch.setattr(Ticket, "_leave_slot", away)
+    world = World(PAID, credits=5)
+    with pytest.raises(CorruptMedia):
+        await world.work(fault=CorruptMedia("Broken."))
+    assert world.balance == 5

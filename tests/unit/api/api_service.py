@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,8 +12,10 @@ from typing import Any
 
 import httpx
 import uvicorn
+from memory_stores import MemoryStores
 
 from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
+from serve_app.admission.plans import DEFAULT_PLANS, Plans
 from serve_app.api.app import create_app
 from serve_app.api.services import Access, ApiSettings, HealthReport, Services
 from serve_app.ports.speech import MediaFile, Progress, SegmentReady, TranscribeEvent, TranscribeOptions
@@ -133,6 +136,10 @@ def build_service(spool_dir: Path, *, script: list[Any] | None = None, **changes
         accesses.append(access)
         observed.set()
 
+    anonymous = changes.pop("anonymous", None)
+    if anonymous is not None:
+        changes["plans"] = Plans(plans={**DEFAULT_PLANS, "anonymous": anonymous})
+    changes.setdefault("open_to_all", changes.get("operator_key") is None)
     names = ApiSettings.__dataclass_fields__
     settings = ApiSettings(spool_dir=spool_dir, **{name: value for name, value in changes.items() if name in names})
     rest = {name: value for name, value in changes.items() if name not in names}
@@ -140,7 +147,13 @@ def build_service(spool_dir: Path, *, script: list[Any] | None = None, **changes
         settings=settings,
         observe=observe,
         node_id="node-1",
-        **{"transcriber": transcriber, "catalogue": catalogue(), "health": healthy, **rest},
+        **{
+            "transcriber": transcriber,
+            "catalogue": catalogue(),
+            "health": healthy,
+            "stores": MemoryStores(changes.get("clock", time.monotonic)),
+            **rest,
+        },
     )
     return Service(services=services, transcriber=transcriber, accesses=accesses, observed=observed)
 

@@ -11,12 +11,13 @@ import httpx
 import pytest
 from api_service import BOUNDED_S, TWO_SPEAKERS, streamed, upload
 
-from serve_app.admission.gate import AnonymousLimits
+from serve_app.admission.keys import new_key
+from serve_app.admission.plans import Plan
 from serve_app.api.app import create_app
-from serve_app.errors import CorruptMedia
+from serve_app.errors import CorruptMedia, DatabaseUnavailable
 
 KEY = {"Authorization": "Bearer sesame"}
-TIGHT = AnonymousLimits(requests_per_day=2, concurrency=1, max_file_bytes=1_000)
+TIGHT = Plan(name="anonymous", requests_per_day=2, concurrency=1, max_file_bytes=1_000)
 
 
 class Clock:
@@ -134,7 +135,7 @@ async def test_a_file_over_the_anonymous_limit_is_413(make_service: Any) -> None
 
 
 async def test_callers_behind_a_trusted_proxy_are_counted_by_their_own_address(make_service: Any) -> None:
-    one = AnonymousLimits(requests_per_day=1)
+    one = Plan(name="anonymous", requests_per_day=1)
     service = make_service(operator_key="sesame", anonymous=one, trusted_proxies=("10.0.0.0/8",))
     async with service.client_of(create_app(service.services), address="10.0.0.7") as client:
         first = await post(client, headers={"X-Forwarded-For": "198.51.100.1"})
@@ -144,16 +145,49 @@ async def test_callers_behind_a_trusted_proxy_are_counted_by_their_own_address(m
 
 
 async def test_forwarded_addresses_of_strangers_are_not_believed(make_service: Any) -> None:
-    service = make_service(operator_key="sesame", anonymous=AnonymousLimits(requests_per_day=1))
+    service = make_service(operator_key="sesame", anonymous=Plan(name="anonymous", requests_per_day=1))
     async with service.client() as client:
         await post(client, headers={"X-Forwarded-For": "198.51.100.1"})
         assert (await post(client, headers={"X-Forwarded-For": "198.51.100.2"})).status_code == 429
 
 
 async def test_openais_routes_share_the_limits_in_their_own_shape(make_service: Any) -> None:
-    service = make_service(operator_key="sesame", anonymous=AnonymousLimits(requests_per_day=1))
+    service = make_service(operator_key="sesame", anonymous=Plan(name="anonymous", requests_per_day=1))
     async with service.client() as client:
         await post(client)
         refused = await client.post("/v1/audio/transcriptions", **upload(model="whisper-1"))
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "insufficient_quota")
     assert refused.headers["retry-after"]
+
+
+async def test_a_key_is_charged_for_its_account_and_its_transcript_is_kept(make_service: Any) -> None:
+    service = make_service(operator_key="sesame")
+    stores = service.services.stores
+    account, key = stores.add_account(plan="paid", credits=3), new_key()
+    stores.add_key(account, key.digest)
+    async with service.client(headers={"X-API-Key": key.secret}) as client:
+        kept = (await post(client)).json()
+        unkept = (await client.post("/v1/transcribe", **upload(store="false"))).json()
+        openai = await client.post("/v1/audio/transcriptions", **upload(model="base"))
+        refused = await post(client)
+    assert openai.status_code == 200
+    assert [transcript.id for transcript in stores.stored] == [kept["transcript_id"]]
+    assert "transcript_id" not in unkept
+    assert (refused.status_code, refused.json()["error_code"]) == (402, "ZERO_BALANCE")
+    assert stores.balances[account.id] == 0
+
+
+async def test_finished_work_is_handed_over_while_the_database_is_away(make_service: Any) -> None:
+    service = make_service()
+    stores = service.services.stores
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise DatabaseUnavailable("The database does not answer.")
+
+    async with service.client() as client:
+        await post(client)
+        stores.record = away
+        response = await post(client)
+    assert response.status_code == 200
+    assert response.json()["warning_codes"][-1] == "not_stored"
+    assert "transcript_id" not in response.json()

@@ -38,7 +38,7 @@ def settings(**fields: Any) -> AppSettings:
         ({"colour": "red"}, "colour"),
         ({"recognizers": {"base": {"weights": "w", "colour": "red"}}}, "colour"),
         ({"api": {"colour": "red"}}, "colour"),
-        ({"api": {"anonymous": {"colour": "red"}}}, "colour"),
+        ({"accounts": {"plans": {"free": {"colour": "red"}}}}, "colour"),
         ({"recognizers": {}}, "recognizers"),
         ({"recognizers": {"huge": {"weights": "w"}}, "substitute": "huge"}, "unknown models"),
         ({"substitute": "small"}, "substitute 'small' is not among the recognizers"),
@@ -154,16 +154,19 @@ def test_the_http_side_gets_its_limits() -> None:
         data_dir="/data",
         api={
             "operator_key": "k",
-            "anonymous": {"requests_per_day": 7, "concurrency": None},
             "max_file_bytes": 1000,
             "max_duration_s": 60.0,
             "request_deadline_s": 90.0,
             "trusted_proxies": ["10.0.0.0/8"],
         },
-    ).api_settings()
+        accounts={"plans": {"anonymous": {"requests_per_day": 7}}, "retention_days": 2},
+    ).api_settings(open_to_all=False)
 
     assert made.spool_dir == Path("/data/spool")
     assert (made.operator_key, made.max_file_bytes, made.max_duration_s) == ("k", 1000, 60.0)
     assert (made.request_deadline_s, made.trusted_proxies) == (90.0, ("10.0.0.0/8",))
-    assert (made.anonymous.requests_per_day, made.anonymous.concurrency) == (7, None)
+    anonymous = made.plans.named("anonymous")
+    assert (anonymous.requests_per_day, anonymous.concurrency, made.open_to_all) == (7, None, False)
+    assert made.plans.named("free").audio_s_per_month == 36_000
+    assert made.retention_s == 2 * 86_400
     assert made.server_sends_request_id

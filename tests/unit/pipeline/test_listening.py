@@ -43,19 +43,22 @@ def test_every_instant_is_listened_to_once_whatever_the_blocks(n_samples: int, b
 
 
 async def test_speech_is_found_where_it_is_with_a_margin() -> None:
+    margin_s = PipelineSettings().speech.padding_s
     found = await listened(Studio(meeting(20)))
 
     assert len(found.speech) == 20
     for span, true in zip(found.speech, meeting(20).speech, strict=True):
-        assert span.start_s == pytest.approx(true.start_s - 0.3, abs=0.05)
-        assert span.end_s == pytest.approx(true.end_s + 0.3, abs=0.05)
+        assert span.start_s == pytest.approx(true.start_s - margin_s, abs=0.05)
+        assert span.end_s == pytest.approx(true.end_s + margin_s, abs=0.05)
 
 
 async def test_speech_without_a_pause_is_split_into_what_a_chunk_holds() -> None:
     found = await listened(Studio(talk([Span(2.0, 102.0)])))
 
-    assert all(span.duration_s <= PipelineSettings().plan.chunk_s for span in found.speech)
-    assert sum(span.duration_s for span in found.speech) == pytest.approx(100.6, abs=0.1)
+    assert all(span.duration_s <= PipelineSettings().plan.chunk_s / 2 for span in found.speech)
+    assert sum(span.duration_s for span in found.speech) == pytest.approx(
+        100.0 + 2 * PipelineSettings().speech.padding_s, abs=0.1
+    )
 
 
 async def test_listening_begins_before_the_file_is_decoded() -> None:

@@ -1,0 +1,1 @@
+"""Credits: what work costs. Pure arithmetic; the ledger itself is a store."""
