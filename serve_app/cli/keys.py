@@ -44,10 +44,11 @@ def list_keys(account: AccountOption = None, profile: ProfileOption = "embedded"
     async def keys(database: Database) -> list[ApiKey]:
         return await database.keys.page((await find_account(database, account)).id)
 
-    table = Table(Column("id", no_wrap=True), "name", Column("prefix", no_wrap=True), "created", "last used", "expires", "revoked")
+    times = ("created", "last used", "expires", "revoked")
+    table = Table(Column("id", no_wrap=True), "name", Column("prefix", no_wrap=True), *times)
     for key in with_database(profile, keys):
-        times = (key.created_at, key.last_used_at, key.expires_at, key.revoked_at)
-        table.add_row(key.id, key.name, f"{key.prefix}…", *(f"{t:%Y-%m-%d %H:%M}" if t else "" for t in times))
+        when = (key.created_at, key.last_used_at, key.expires_at, key.revoked_at)
+        table.add_row(key.id, key.name, f"{key.prefix}…", *(f"{t:%Y-%m-%d %H:%M}" if t else "" for t in when))
     Console().print(table)
 
 
