@@ -52,6 +52,7 @@ class AccountsSettings(Settings):
     plans: dict[str, PlanSettings] = Field(default_factory=dict)
     signup_plan: str = "free"
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
+    hold_s: float = Field(default=60, ge=3)  # slots and credits that a crashed process held are free after this
     retention_days: float | None = Field(default=None, gt=0)  # of stored transcripts; null: until deleted
 
     def plan_table(self) -> Plans:

@@ -13,6 +13,7 @@ from configs.base import Settings
 from configs.storage import DatabaseSettings, StorageSettings
 
 if TYPE_CHECKING:
+    from serve_app.admission.authentication import OpenTo
     from serve_app.admission.catalogue import ModelCatalogue
     from serve_app.api.services import ApiSettings
     from serve_app.pipeline.settings import PipelineSettings
@@ -150,18 +151,20 @@ class AppSettings(Settings):
             strict=self.strict_models,
         )
 
-    def api_settings(self, *, open_to_all: bool) -> ApiSettings:
-        """Return the settings of the HTTP side; `open_to_all`: who sends no credentials is the owner."""
+    def api_settings(self, *, open_to: OpenTo) -> ApiSettings:
+        """Return the settings of the HTTP side; `open_to`: who is the owner without credentials."""
         from serve_app.api.services import ApiSettings
 
         days = self.accounts.retention_days
         return ApiSettings(
             spool_dir=self.data_path() / "spool",
-            open_to_all=open_to_all,
+            open_to=open_to,
             plans=self.accounts.plan_table(),
             prices=self.accounts.price_list(),
+            hold_s=self.accounts.hold_s,
             retention_s=None if days is None else days * 86_400,
             server_sends_request_id=True,
+            proxy_tells_client=os.environ.get("HARK_PROXY_TELLS_CLIENT") == "1",
             **self.api.model_dump(exclude={"allow_private_urls"}),
         )
 

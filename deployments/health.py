@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import ray
@@ -35,7 +36,9 @@ class ClusterHealth:
     async def _ask(self) -> HealthReport:
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                status, resources = await asyncio.to_thread(lambda: (serve.status(), ray.cluster_resources()))
+                status, resources, nodes = await asyncio.to_thread(
+                    lambda: (serve.status(), ray.cluster_resources(), ray.nodes())
+                )
         except Exception as error:  # a controller that restarts: this replica still answers requests
             return HealthReport(
                 status="degraded",
@@ -53,8 +56,22 @@ class ClusterHealth:
             gpu_available=resources.get("GPU", 0) > 0,
             gpu_name=gpus[0] if gpus else None,
             deployments=deployments,
+            nodes=tuple(_node(node) for node in nodes),
             details={"profile": self._profile},
         )
+
+
+def _node(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a node as admins see it; Ray's own resources, which only say what runs where, are left out."""
+    resources = node["Resources"]
+    return {
+        "id": node["NodeID"],
+        "alive": node["Alive"],
+        "address": node["NodeManagerAddress"],
+        "cpus": resources.get("CPU", 0),
+        "gpus": resources.get("GPU", 0),
+        "memory_bytes": round(resources.get("memory", 0)),
+    }
 
 
 def _state(overview: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,13 @@ from configs.storage import embedded_server, open_database, open_objects
 from deployments.health import ClusterHealth
 from deployments.logs import use_serve_log
 from deployments.remote import RemoteTranscriber
+from serve_app.admission.callers import is_loopback
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from ray.serve.deployment import Application
 
+    from serve_app.admission.authentication import OpenTo
     from serve_app.ports.identity import TokenVerifier
 
 
@@ -53,7 +54,7 @@ def bind_ingress(settings: AppSettings, transcription: Application) -> Applicati
                 keep_up=_in_a_thread(keep_up),
                 catalogue=settings.catalogue(),
                 health=ClusterHealth(app_name=app_name, profile=settings.profile),
-                settings=settings.api_settings(open_to_all=_is_open(settings)),
+                settings=settings.api_settings(open_to=_open_to(settings)),
                 fetcher=HttpFetcher(allow_private=settings.api.allow_private_urls),
                 node_id=ray.get_runtime_context().get_node_id(),
             )
@@ -66,10 +67,13 @@ def database_keeper(settings: AppSettings) -> Callable[[], None]:
     """Return what starts the embedded database, or starts it again; nothing to do where a URL names a server."""
     if settings.database.url is not None:
         return lambda: None
-    server = embedded_server(settings.data_path())
+    server, started = embedded_server(settings.data_path()), False
 
     def keep_up() -> None:
-        server.start()
+        nonlocal started
+        if not started or server.pid() is None:
+            server.start()
+            started = True
 
     return keep_up
 
@@ -78,19 +82,11 @@ def _in_a_thread(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     return lambda: asyncio.to_thread(call)
 
 
-def _is_open(settings: AppSettings) -> bool:
-    """Return whether callers without credentials are the owner: as configured, or while only this machine can call."""
+def _open_to(settings: AppSettings) -> OpenTo:
+    """Return who is the owner without credentials: as configured, or this machine while only it can call."""
     if settings.accounts.access != "auto":
-        return settings.accounts.access == "open"
-    return settings.api.operator_key is None and is_loopback(_http_host())
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address to listen on is reached from this machine alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return "everybody" if settings.accounts.access == "open" else "nobody"
+    return "this machine" if settings.api.operator_key is None and is_loopback(_http_host()) else "nobody"
 
 
 def _http_host() -> str:

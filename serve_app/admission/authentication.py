@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from serve_app.admission.callers import Caller, address_bucket
 from serve_app.admission.keys import digest_of, is_key_shaped
@@ -19,6 +19,7 @@ REMEMBERED_S = 3.0  # how late a revoked key or a changed plan may be noticed
 _MAX_REMEMBERED = 10_000
 _OWNER = ("hark:local", "owner")  # the identity of the account behind the operator key and behind local use
 
+OpenTo = Literal["nobody", "this machine", "everybody"]
 Value = TypeVar("Value")
 
 
@@ -34,7 +35,7 @@ async def owner_account(stores: Stores) -> Account:
 class Authenticator:
     """Resolves API keys, tokens of trusted issuers, the operator key, and the absence of all three.
 
-    `open_to_all` is for a service that only this machine can reach: who presents nothing is its owner.
+    `open_to` says who is the owner without presenting anything.
     """
 
     def __init__(
@@ -43,13 +44,13 @@ class Authenticator:
         plans: Plans,
         *,
         clock: Clock,
-        open_to_all: bool = False,
+        open_to: OpenTo = "nobody",
         operator_key: str | None = None,
         tokens: TokenVerifier | None = None,
     ) -> None:
         self._stores = stores
         self._plans = plans
-        self._open_to_all = open_to_all
+        self._open_to = open_to
         self._operator_key = operator_key
         self._tokens = tokens
         self._key_owners = _Remembered[Account | None](clock)
@@ -59,9 +60,9 @@ class Authenticator:
     async def caller(self, *, presented: str | None, address: str, is_local: bool = True) -> Caller:
         """Return who calls; raises Unauthenticated for credentials that are not valid.
 
-        What came through a proxy (`is_local` false) may come from anywhere: it is never the owner's unseen.
+        What came through another proxy (`is_local` false) may come from anywhere.
         """
-        is_owner = self._open_to_all and is_local
+        is_owner = self._open_to == "everybody" or (self._open_to == "this machine" and is_local)
         if presented is None:
             if is_owner:
                 return await self._owner_as_caller()

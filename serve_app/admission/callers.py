@@ -50,6 +50,14 @@ def client_address(*, peer: str, forwarded_for: str | None, trusted: Sequence[Ne
     return address
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether an address is reached from this machine alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def address_bucket(address: str) -> str:
     """Return what to count by: an IPv4 address, or the /64 of an IPv6 one, since a client owns all of it."""
     try:

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from serve_app.admission.callers import Caller
 from serve_app.admission.plans import DAY_S, MONTH_S, Plan
 from serve_app.billing.prices import PriceList
-from serve_app.errors import DatabaseUnavailable, QuotaExceeded, SpeechError
+from serve_app.errors import DatabaseUnavailable, NotFound, QuotaExceeded, SpeechError
 from serve_app.ports.records import NewTranscript, Reservation
 from serve_app.ports.stores import Stores
 
 log = logging.getLogger("hark.admission")
 
-HOLD_S = 60.0  # what a crashed holder held is free again after this
+HOLD_S = 60.0
 
 
 class Ticket:
     """The right to one piece of work. What it reserved comes back unless `complete` is called."""
 
-    def __init__(self, stores: Stores, prices: PriceList, caller: Caller, *, feature: str, reference: str) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        prices: PriceList,
+        caller: Caller,
+        *,
+        feature: str,
+        reference: str,
+        hold_s: float = HOLD_S,
+    ) -> None:
         self._stores = stores
         self._prices = prices
+        self._hold_s = hold_s
         self._plan = caller.plan
         self._bucket = caller.bucket
         self._account_id = caller.account.id if caller.account else None
@@ -42,7 +52,7 @@ class Ticket:
         """Take what can be known to be needed before the work is looked at."""
         plan, stores = self._plan, self._stores
         if plan.concurrency is not None:
-            self._lease = await stores.leases.acquire(self._bucket, cap=plan.concurrency, ttl_s=HOLD_S)
+            self._lease = await stores.leases.acquire(self._bucket, cap=plan.concurrency, ttl_s=self._hold_s)
         if plan.requests_per_day is not None:
             self._request_use = await stores.quotas.use(
                 f"requests:{self._bucket}", cap=plan.requests_per_day, window_s=DAY_S
@@ -57,7 +67,7 @@ class Ticket:
                 self._prices.to_reserve(self._feature, None),
                 feature=self._feature,
                 reference=self._reference,
-                ttl_s=HOLD_S,
+                ttl_s=self._hold_s,
                 durable=False,
             )
 
@@ -78,7 +88,8 @@ class Ticket:
         if self._reservation is not None:
             needed = self._prices.to_reserve(self._feature, audio_s)
             if needed > self._reservation.credits:
-                self._reservation = await self._stores.ledger.raise_to(self._reservation.id, needed)
+                with _unless_forgotten():
+                    self._reservation = await self._stores.ledger.raise_to(self._reservation.id, needed)
 
     async def complete(self, *, audio_s: float, transcript: NewTranscript | None = None) -> None:
         """Charge the work, count it, and keep its transcript, all or nothing. The work itself is done by now."""
@@ -89,7 +100,8 @@ class Ticket:
         credits = self._prices.cost(self._feature, audio_s) if self._reservation else 0
         async with self._stores.transaction() as stores:
             if self._reservation is not None:
-                await stores.ledger.capture(self._reservation.id, credits)
+                with _unless_forgotten():
+                    await stores.ledger.capture(self._reservation.id, credits)
             await stores.usage.record(self._account_id, feature=self._feature, audio_s=audio_s, credits=credits)
             if transcript is not None:
                 await stores.transcripts.add(transcript)
@@ -97,12 +109,12 @@ class Ticket:
     async def hold(self) -> None:
         """Keep the slot and the reservation for as long as the work runs."""
         while True:
-            await asyncio.sleep(HOLD_S / 3)
+            await asyncio.sleep(self._hold_s / 3)
             with suppress(DatabaseUnavailable):
                 if self._lease is not None:
-                    await self._stores.leases.renew(self._lease, ttl_s=HOLD_S)
+                    await self._stores.leases.renew(self._lease, ttl_s=self._hold_s)
                 if self._reservation is not None:
-                    await self._stores.ledger.extend(self._reservation.id, ttl_s=HOLD_S)
+                    await self._stores.ledger.extend(self._reservation.id, ttl_s=self._hold_s)
 
     async def leave(self) -> None:
         """Give back the slot, and all the rest unless the work was completed."""
@@ -146,14 +158,16 @@ class Ticket:
 class Gate:
     """Hands out tickets."""
 
-    def __init__(self, stores: Stores, prices: PriceList) -> None:
+    def __init__(self, stores: Stores, prices: PriceList, *, hold_s: float = HOLD_S) -> None:
+        """`hold_s`: what a crashed holder held is free again after this."""
         self._stores = stores
         self._prices = prices
+        self._hold_s = hold_s
 
     @asynccontextmanager
     async def admit(self, caller: Caller, *, feature: str, reference: str) -> AsyncIterator[Ticket]:
         """Hold a ticket for the block. Raises ConcurrencyLimit, QuotaExceeded, ZeroBalance or InsufficientCredits."""
-        ticket = Ticket(self._stores, self._prices, caller, feature=feature, reference=reference)
+        ticket = Ticket(self._stores, self._prices, caller, feature=feature, reference=reference, hold_s=self._hold_s)
         try:
             await ticket.take()
             holding = asyncio.create_task(ticket.hold()) if _can_lapse(caller.plan) else None
@@ -164,6 +178,15 @@ class Gate:
                     holding.cancel()
         finally:
             await asyncio.shield(ticket.leave())
+
+
+@contextmanager
+def _unless_forgotten() -> Iterator[None]:
+    """Blame the database for a reservation that it lost: its crash may take back what was not made durable."""
+    try:
+        yield
+    except NotFound as fault:
+        raise DatabaseUnavailable("The database was interrupted; try again shortly.") from fault
 
 
 def _can_lapse(plan: Plan) -> bool:

@@ -20,7 +20,7 @@ from serve_app.api.openai import transcriptions, translations
 from serve_app.api.platform import health, languages, models, transcribe
 from serve_app.api.services import Services
 from serve_app.api.spool import sweep_spool
-from serve_app.api.sweeping import sweep_forever
+from serve_app.api.sweeping import keep_up_forever, sweep_forever
 
 log = logging.getLogger("hark.api")
 
@@ -38,7 +38,8 @@ _ROUTERS = (
 def create_app(services: Services) -> FastAPI:
     """Return the application over the given services.
 
-    Its start sweeps the spool directory and runs `services.start`; from then on it sweeps what has expired.
+    Its start sweeps the spool directory and runs `services.start`; from then on it brings back what has died and
+    sweeps what has expired.
     """
     app = FastAPI(
         title="Hark",
@@ -56,11 +57,11 @@ def create_app(services: Services) -> FastAPI:
         services.stores,
         settings.plans,
         clock=services.clock,
-        open_to_all=settings.open_to_all,
+        open_to=settings.open_to,
         operator_key=settings.operator_key,
         tokens=services.tokens,
     )
-    app.state.gate = Gate(services.stores, settings.prices)
+    app.state.gate = Gate(services.stores, settings.prices, hold_s=settings.hold_s)
     app.state.trusted_networks = parse_networks(settings.trusted_proxies)
     app.add_middleware(RequestMiddleware, services=services)
     install_error_handlers(app)
@@ -78,8 +79,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         log.info("spool_swept files=%d", swept)
     if services.start is not None:
         await services.start()
-    sweeping = asyncio.create_task(sweep_forever(services))
+    working = [asyncio.create_task(keep_up_forever(services)), asyncio.create_task(sweep_forever(services))]
     try:
         yield
     finally:
-        await stopped(sweeping)
+        await stopped(*working)

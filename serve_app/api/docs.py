@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from serve_app.api.account import schemas as account_schemas
 from serve_app.api.openai import schemas as openai_schemas
 from serve_app.api.platform import schemas as platform_schemas
 
@@ -21,6 +22,8 @@ TAGS = [
     {"name": "Transcription", "description": "Recordings to text with speakers and word times."},
     {"name": "OpenAI", "description": "The same engine for OpenAI's clients: point them at `<base>/v1`."},
     {"name": "Catalogue", "description": "What may be asked for. No credentials are needed."},
+    {"name": "Account", "description": "Who the caller is, its keys, and what it has used. Needs an account."},
+    {"name": "Transcripts", "description": "What the caller has stored. Needs an account."},
     {"name": "Service", "description": "For operators."},
 ]
 
@@ -56,10 +59,18 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         for operation in methods.values():
             operation["responses"].pop("422", None)  # FastAPI promises it; here it is a 400
     components = schema.setdefault("components", {})
-    components["schemas"] = {**platform_schemas.COMPONENTS, **openai_schemas.COMPONENTS}
+    components["schemas"] = {
+        **platform_schemas.COMPONENTS,
+        **openai_schemas.COMPONENTS,
+        **account_schemas.COMPONENTS,
+    }
     components["securitySchemes"] = {
-        "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
-        "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "Bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key (`sk_…`), or an ID token (a JWT) of an issuer that the operator trusts.",
+        },
+        "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key (`sk_…`)."},
     }
     schema["security"] = [{}, {"Bearer": []}, {"ApiKey": []}]  # {}: without credentials the anonymous limits hold
     return schema

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from serve_app.api.context import context_of
 from serve_app.api.openai.errors import is_openai_path, openai_error_body
@@ -70,6 +71,9 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _respond(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
         fault = _from_http_exception(request, error)
     elif isinstance(error, RequestValidationError):
         fault = _from_validation(error)
@@ -80,14 +84,20 @@ async def _respond(request: Request, error: Exception) -> Response:
     response = error_response(fault, path=request.url.path, request_id=context.request_id)
     if isinstance(error, HTTPException):
         response.status_code = error.status_code
-        response.headers.update(error.headers or {})
+        response.headers.update(headers)
     return response
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of all routes of the path; the framework names only those of the first."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
 
 
 def _from_http_exception(request: Request, error: HTTPException) -> SpeechError:
     path = request.url.path[:200]
     if error.status_code == 405:
-        allowed = sorted((error.headers or {}).get("Allow", "").split(", "))
+        allowed = _allowed(request)
         return MethodNotAllowed(
             f"{request.method} is not allowed on {path}; use {' or '.join(allowed)}.", allowed=allowed
         )

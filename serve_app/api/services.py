@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from serve_app.admission.authentication import OpenTo
 from serve_app.admission.catalogue import ModelCatalogue
+from serve_app.admission.gate import HOLD_S
 from serve_app.admission.plans import Plans
 from serve_app.billing.prices import PriceList
 from serve_app.ports.identity import TokenVerifier
@@ -24,17 +26,20 @@ class ApiSettings:
     """How the HTTP side behaves."""
 
     spool_dir: Path  # uploads live here while their request runs; one directory a node
-    open_to_all: bool = False  # only this machine can reach the service: without credentials one is its owner
+    open_to: OpenTo = "nobody"  # who is the owner without credentials
     operator_key: str | None = field(default=None, repr=False)  # acts as the owner from anywhere
     plans: Plans = field(default_factory=Plans)
     prices: PriceList = field(default_factory=PriceList)
     retention_s: float | None = None  # of stored transcripts; None: until they are deleted
     sweep_every_s: float = 30.0  # what has expired is cleared away this often
+    keep_up_every_s: float = 2.0  # what has died is looked for this often
+    hold_s: float = HOLD_S  # what a crashed process held is free again after this
     max_file_bytes: int = 8 * 1024**3  # for everybody; protects the disk of the spool
     max_duration_s: float | None = None  # of a recording, for everybody; None: unlimited
     request_deadline_s: float = 3600.0  # a transcription fails after this
     heartbeat_s: float = 10.0  # a quiet event stream sends a comment this often, so that proxies keep it open
     server_sends_request_id: bool = False  # the server in front puts X-Request-ID on responses itself: Ray Serve does
+    proxy_tells_client: bool = False  # the server in front appends the client's address to X-Forwarded-For
     trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For is believed
 
 
@@ -48,6 +53,7 @@ class HealthReport:
     gpu_name: str | None = None
     gpu_memory_mb: int | None = None
     deployments: Mapping[str, Any] = field(default_factory=dict)  # name -> JSON-ready state
+    nodes: tuple[Mapping[str, Any], ...] = ()  # JSON-ready; for admins, since they have addresses
     details: Mapping[str, Any] = field(default_factory=dict)  # further JSON-ready fields, e.g. version or profile
 
 

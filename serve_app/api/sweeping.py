@@ -1,4 +1,4 @@
-"""Clears away what has expired, however many replicas do the same."""
+"""Brings back what has died and clears away what has expired, however many replicas do the same."""
 
 from __future__ import annotations
 
@@ -12,12 +12,22 @@ from serve_app.errors import NotFound, SpeechError
 log = logging.getLogger("hark.api")
 
 
+async def keep_up_forever(services: Services) -> None:
+    """Bring back what has died, every few moments until cancelled; a fault is logged and tried again."""
+    if services.keep_up is None:
+        return
+    while True:
+        try:
+            await services.keep_up()
+        except Exception as error:  # it may be away for long: nothing may end the trying
+            log.error("keeping_up_failed error=%s", type(error).__name__)
+        await asyncio.sleep(services.settings.keep_up_every_s * random.uniform(0.8, 1.2))  # noqa: S311 - spreads replicas
+
+
 async def sweep_forever(services: Services) -> None:
     """Sweep now and then until cancelled; a fault is logged and tried again."""
     while True:
         try:
-            if services.keep_up is not None:
-                await services.keep_up()
             await sweep(services)
         except SpeechError as fault:
             log.warning("sweep_failed error_code=%s", fault.error_code)

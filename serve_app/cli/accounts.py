@@ -32,7 +32,12 @@ def create(
     profile: ProfileOption = "embedded",
 ) -> None:
     """Create an account and print its id."""
-    typer.echo(with_database(profile, lambda database: database.accounts.create(email=email, name=name, plan=plan)).id)
+
+    async def make(database: Database) -> str:
+        _require_plan(profile, plan)
+        return (await database.accounts.create(email=email, name=name, plan=plan)).id
+
+    typer.echo(with_database(profile, make))
 
 
 @commands.command("list")
@@ -63,6 +68,8 @@ def change(
     """Change an account's plan or role."""
 
     async def update(database: Database) -> None:
+        if plan is not None:
+            _require_plan(profile, plan)
         await database.accounts.update((await find_account(database, account)).id, plan=plan, role=role)
 
     with_database(profile, update)
@@ -85,3 +92,12 @@ def grant(
         )
 
     typer.echo(with_database(profile, give))
+
+
+def _require_plan(profile: str, plan: str) -> None:
+    from configs.load import app_settings, read_profile
+    from serve_app.errors import NotFound
+
+    plans = app_settings(read_profile(profile)).accounts.plan_table().plans
+    if plan not in plans:
+        raise NotFound(f"There is no plan {plan!r}; there are {', '.join(plans)}.")

@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     bench.command("accuracy")(accuracy)
     bench.command("throughput")(throughput)
     bench.command("latency")(latency)
+    bench.command("admission")(admission)
     app.add_typer(bench, name="bench")
 
 
@@ -129,6 +130,21 @@ def latency(
             results=results or RESULTS,
             say=_say,
         )
+    )
+
+
+def admission(
+    *,
+    runs: Annotated[int, typer.Option(min=2, help="Requests of each kind.")] = 200,
+    transcripts: Annotated[int, typer.Option(min=1, help="Stored transcripts to list and search.")] = 10_000,
+    results: Results = None,
+) -> None:
+    """What accounts add to a request, and lists and searches, on a database of its own; no service is needed."""
+    from benchmarks.admission import measure_admission
+    from benchmarks.report import RESULTS
+
+    _run(
+        measure_admission(runs=runs, transcripts=transcripts, command=_command(), results=results or RESULTS, say=_say)
     )
 
 

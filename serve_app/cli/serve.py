@@ -29,6 +29,9 @@ SERVE_ENVIRONMENT = {
     "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.api.middleware:server_middlewares",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # HAProxy here learns of a stop at once
     "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",  # a log line is worth most when something has just gone wrong
+    # Without it every client has the proxy's address, and all anonymous callers share one allowance.
+    "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).with_name("hark-haproxy")),
+    "HARK_PROXY_TELLS_CLIENT": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "HF_HUB_OFFLINE": "1",
     "PYANNOTE_METRICS_ENABLED": "0",

@@ -42,7 +42,7 @@ async def show_cloud(request: Request) -> Response:
 
 
 def _view(report: HealthReport) -> dict[str, Any]:
-    instances = [dict(node) for node in getattr(report, "nodes", ())]
+    instances = [dict(node) for node in report.nodes]
     return {
         "status": report.status,
         "count": len(instances),

@@ -46,7 +46,7 @@ def authenticator(stores: MemoryStores, clock: Clock, **options: Any) -> Authent
 
 
 async def test_on_this_machine_alone_everybody_is_the_owner(stores: MemoryStores, clock: Clock) -> None:
-    auth = authenticator(stores, clock, open_to_all=True)
+    auth = authenticator(stores, clock, open_to="this machine")
     for presented in (None, "anything", "none"):
         caller = await auth.caller(presented=presented, address="127.0.0.1")
         assert caller.is_admin
@@ -55,7 +55,7 @@ async def test_on_this_machine_alone_everybody_is_the_owner(stores: MemoryStores
 
 @pytest.mark.parametrize("presented", ["sk_" + "A" * 43, "anything", TOKEN, ""])
 async def test_through_a_proxy_nobody_is_the_owner_unseen(stores: MemoryStores, clock: Clock, presented: str) -> None:
-    auth = authenticator(stores, clock, open_to_all=True)
+    auth = authenticator(stores, clock, open_to="this machine")
     assert (await auth.caller(presented=None, address="192.0.2.1", is_local=False)).account is None
     with pytest.raises(Unauthenticated):
         await auth.caller(presented=presented, address="192.0.2.1", is_local=False)
@@ -64,6 +64,11 @@ async def test_through_a_proxy_nobody_is_the_owner_unseen(stores: MemoryStores, 
 async def test_without_credentials_one_is_anonymous_by_address(stores: MemoryStores, clock: Clock) -> None:
     caller = await authenticator(stores, clock).caller(presented=None, address="192.0.2.1")
     assert (caller.account, caller.plan.name, caller.bucket) == (None, ANONYMOUS, "ip:192.0.2.1")
+
+
+async def test_open_to_everybody_means_everybody(stores: MemoryStores, clock: Clock) -> None:
+    auth = authenticator(stores, clock, open_to="everybody")
+    assert (await auth.caller(presented=None, address="192.0.2.1", is_local=False)).is_admin
 
 
 async def test_the_operator_key_is_the_owner(stores: MemoryStores, clock: Clock) -> None:
@@ -76,7 +81,7 @@ async def test_the_operator_key_is_the_owner(stores: MemoryStores, clock: Clock)
 async def test_a_key_stands_for_its_account_until_it_is_revoked(stores: MemoryStores, clock: Clock) -> None:
     account, key = stores.add_account(plan="paid"), new_key()
     stores.add_key(account, key.digest)
-    auth = authenticator(stores, clock, open_to_all=True)
+    auth = authenticator(stores, clock, open_to="this machine")
     for _ in range(5):
         caller = await auth.caller(presented=key.secret, address="")
     assert (caller.account, caller.plan.name, caller.bucket) == (account, "paid", f"account:{account.id}")

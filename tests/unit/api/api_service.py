@@ -139,7 +139,7 @@ def build_service(spool_dir: Path, *, script: list[Any] | None = None, **changes
     anonymous = changes.pop("anonymous", None)
     if anonymous is not None:
         changes["plans"] = Plans(plans={**DEFAULT_PLANS, "anonymous": anonymous})
-    changes.setdefault("open_to_all", changes.get("operator_key") is None)
+    changes.setdefault("open_to", "nobody" if changes.get("operator_key") else "this machine")
     names = ApiSettings.__dataclass_fields__
     settings = ApiSettings(spool_dir=spool_dir, **{name: value for name, value in changes.items() if name in names})
     rest = {name: value for name, value in changes.items() if name not in names}

@@ -191,3 +191,14 @@ async def test_finished_work_is_handed_over_while_the_database_is_away(make_serv
     assert response.status_code == 200
     assert response.json()["warning_codes"][-1] == "not_stored"
     assert "transcript_id" not in response.json()
+
+
+@pytest.mark.parametrize(
+    ("hops", "status"),
+    [("127.0.0.1", 200), ("192.0.2.1", 429), ("192.0.2.1, 127.0.0.1", 429), ("127.0.0.1, 192.0.2.1", 429)],
+)
+async def test_only_this_machines_own_clients_are_the_owner_unseen(make_service: Any, hops: str, status: int) -> None:
+    nothing = Plan(name="anonymous", requests_per_day=0)
+    service = make_service(anonymous=nothing, proxy_tells_client=True)
+    async with service.client(headers={"X-Forwarded-For": hops}) as client:
+        assert (await post(client)).status_code == status

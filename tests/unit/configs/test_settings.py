@@ -160,13 +160,13 @@ def test_the_http_side_gets_its_limits() -> None:
             "trusted_proxies": ["10.0.0.0/8"],
         },
         accounts={"plans": {"anonymous": {"requests_per_day": 7}}, "retention_days": 2},
-    ).api_settings(open_to_all=False)
+    ).api_settings(open_to="nobody")
 
     assert made.spool_dir == Path("/data/spool")
     assert (made.operator_key, made.max_file_bytes, made.max_duration_s) == ("k", 1000, 60.0)
     assert (made.request_deadline_s, made.trusted_proxies) == (90.0, ("10.0.0.0/8",))
     anonymous = made.plans.named("anonymous")
-    assert (anonymous.requests_per_day, anonymous.concurrency, made.open_to_all) == (7, None, False)
+    assert (anonymous.requests_per_day, anonymous.concurrency, made.open_to) == (7, None, "nobody")
     assert made.plans.named("free").audio_s_per_month == 36_000
     assert made.retention_s == 2 * 86_400
     assert made.server_sends_request_id
