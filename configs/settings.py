@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from configs.accounts import AccountsSettings
 from configs.base import Settings
+from configs.jobs import JobOptions
 from configs.storage import DatabaseSettings, StorageSettings
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class AppSettings(Settings):
     accounts: AccountsSettings = AccountsSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
+    jobs: JobOptions = JobOptions()
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray import serve
 
+from configs.jobs import open_jobs
 from configs.settings import AppSettings
 from configs.storage import embedded_server, open_database, open_objects
 from deployments.health import ClusterHealth
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from serve_app.ports.identity import TokenVerifier
 
 
-def bind_ingress(settings: AppSettings, transcription: Application) -> Application:
-    """Bind the ingress over a bound transcription deployment.
+def bind_ingress(settings: AppSettings, *, transcription: Application, job_worker: Application) -> Application:
+    """Bind the ingress over the transcription deployment, beside the worker of jobs, which takes its work from a queue.
 
     The HTTP application is built inside the replica, where its handles and its event loop live.
     """
@@ -42,12 +43,21 @@ def bind_ingress(settings: AppSettings, transcription: Application) -> Applicati
         keep_up = database_keeper(settings)
         keep_up()
         database = open_database(settings.database, settings.data_path())
-        objects, _ = open_objects(settings.storage, settings.data_path())
+        objects, url_signer = open_objects(settings.storage, settings.data_path())
         return create_app(
             Services(
                 transcriber=RemoteTranscriber(serve.get_deployment_handle("transcription", app_name=app_name)),
                 stores=database,
                 objects=objects,
+                url_signer=url_signer,
+                jobs=open_jobs(
+                    settings.jobs,
+                    database=database,
+                    objects=objects,
+                    prices=settings.accounts.price_list(),
+                    data_dir=settings.data_path(),
+                    allow_private_urls=settings.api.allow_private_urls,
+                ),
                 documents=Documents(docx=docx_bytes, pdf=pdf_bytes),
                 tokens=_token_verifier(settings),
                 start=database.migrate,
@@ -60,7 +70,7 @@ def bind_ingress(settings: AppSettings, transcription: Application) -> Applicati
             )
         )
 
-    return serve.deployment(name="ingress")(serve.ingress(http_application)()).bind(transcription)
+    return serve.deployment(name="ingress")(serve.ingress(http_application)()).bind(transcription, job_worker)
 
 
 def database_keeper(settings: AppSettings) -> Callable[[], None]:

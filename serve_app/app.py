@@ -18,6 +18,7 @@ def build(args: AppSettings) -> "Application":
 
     from deployments.diarizer import DiarizerDeployment
     from deployments.ingress import bind_ingress
+    from deployments.job_worker import JobWorkerDeployment
     from deployments.media import MediaDeployment, VoiceDetectorDeployment
     from deployments.recognizer import RecognizerDeployment
     from deployments.transcription import TranscriptionDeployment
@@ -32,11 +33,16 @@ def build(args: AppSettings) -> "Application":
     if args.diarizer:
         weights = args.weights_path(args.diarizer.weights)
         diarizer = deployment(name="diarizer")(DiarizerDeployment).bind(args.diarizer, weights)
-    transcription = deployment(name="transcription")(TranscriptionDeployment).bind(
-        media=deployment(name="media")(MediaDeployment).bind(args.api.max_duration_s),
-        detector=deployment(name="voice-detector")(VoiceDetectorDeployment).bind(args.voice_detector),
-        recognizers=recognizers,
-        diarizer=diarizer,
-        settings=args.pipeline_settings(),
+    models = {
+        "media": deployment(name="media")(MediaDeployment).bind(args.api.max_duration_s),
+        "detector": deployment(name="voice-detector")(VoiceDetectorDeployment).bind(args.voice_detector),
+        "recognizers": recognizers,
+        "diarizer": diarizer,
+    }
+    return bind_ingress(
+        args,
+        transcription=deployment(name="transcription")(TranscriptionDeployment).bind(
+            settings=args.pipeline_settings(), **models
+        ),
+        job_worker=deployment(name="job-worker")(JobWorkerDeployment).bind(settings=args, **models),
     )
-    return bind_ingress(args, transcription)

@@ -78,7 +78,6 @@ class Ticket:
         """
         if audio_s <= self._covered_s:
             return
-        self._covered_s = audio_s
         cap_s = self._plan.audio_s_per_month
         if cap_s is not None:
             if self._audio_use is not None:
@@ -90,6 +89,7 @@ class Ticket:
             if needed > self._reservation.credits:
                 with _unless_forgotten():
                     self._reservation = await self._stores.ledger.raise_to(self._reservation.id, needed)
+        self._covered_s = audio_s
 
     async def complete(self, *, audio_s: float, transcript: NewTranscript | None = None) -> None:
         """Charge the work, count it, and keep its transcript, all or nothing. The work itself is done by now."""

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from serve_app.admission.authentication import Authenticator
 from serve_app.admission.callers import parse_networks
 from serve_app.admission.gate import Gate
-from serve_app.api import account, docs
+from serve_app.api import account, docs, jobs, objects
 from serve_app.api.errors import install_error_handlers
 from serve_app.api.hang_up import stopped
 from serve_app.api.middleware import RequestMiddleware
@@ -32,6 +32,8 @@ _ROUTERS = (
     languages.router,
     health.router,
     *account.ROUTERS,
+    *jobs.ROUTERS,
+    objects.router,
 )
 
 

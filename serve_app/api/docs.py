@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from serve_app.api.account import schemas as account_schemas
+from serve_app.api.jobs import schemas as job_schemas
 from serve_app.api.openai import schemas as openai_schemas
 from serve_app.api.platform import schemas as platform_schemas
 
@@ -24,6 +25,7 @@ TAGS = [
     {"name": "Catalogue", "description": "What may be asked for. No credentials are needed."},
     {"name": "Account", "description": "Who the caller is, its keys, and what it has used. Needs an account."},
     {"name": "Transcripts", "description": "What the caller has stored. Needs an account."},
+    {"name": "Jobs", "description": "Recordings that are uploaded first and transcribed when there is time; durable."},
     {"name": "Service", "description": "For operators."},
 ]
 
@@ -63,6 +65,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         **platform_schemas.COMPONENTS,
         **openai_schemas.COMPONENTS,
         **account_schemas.COMPONENTS,
+        **job_schemas.COMPONENTS,
     }
     components["securitySchemes"] = {
         "Bearer": {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from serve_app.admission.gate import Ticket
 from serve_app.api.hang_up import stopped
-from serve_app.errors import AudioTooLong, InternalError, ModelUnavailable
+from serve_app.errors import AudioTooLong, DatabaseUnavailable, InternalError, ModelUnavailable
 from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions, Transcriber
 from serve_app.transcript.model import Transcript, Warning
 
@@ -95,7 +95,8 @@ async def _checked_events(transcriber: Transcriber, job: Job) -> AsyncGenerator[
             known_s = _known_duration_s(event)
             _check_duration(known_s, job.max_duration_s)
             if not isinstance(event, Progress) or event.stage != "decoding":  # the whole length is known
-                await job.ticket.cover(known_s)
+                with suppress(DatabaseUnavailable):  # the work goes on without it, and asks again at its end
+                    await job.ticket.cover(known_s)
             yield event
 
 

@@ -14,8 +14,10 @@ from serve_app.admission.catalogue import ModelCatalogue
 from serve_app.admission.gate import HOLD_S
 from serve_app.admission.plans import Plans
 from serve_app.billing.prices import PriceList
+from serve_app.jobs.service import JobService
 from serve_app.ports.identity import TokenVerifier
 from serve_app.ports.objects import ObjectStore
+from serve_app.ports.signing import UrlVerifier
 from serve_app.ports.speech import Clock, Fetcher, Transcriber
 from serve_app.ports.stores import Stores
 from serve_app.transcript.model import Transcript
@@ -97,6 +99,8 @@ class Services:
     health: Callable[[], Awaitable[HealthReport]]
     settings: ApiSettings
     objects: ObjectStore | None = None
+    url_signer: UrlVerifier | None = None  # judges the signed URLs of a local object store; None: they lead elsewhere
+    jobs: JobService | None = None  # None: recordings can only be sent with their request
     documents: Documents | None = None
     tokens: TokenVerifier | None = None  # None: tokens of issuers are not accepted
     start: Callable[[], Awaitable[None]] | None = None  # before the first request: brings the database up to date

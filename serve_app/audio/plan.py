@@ -24,7 +24,7 @@ class PlanSettings:
     """How speech is packed."""
 
     chunk_s: float = 28.0  # a chunk holds at most this much; the rest of the window is the decoder's margin
-    fill: float = 0.6  # a chunk is cut in the longest silence after this share of it
+    fill: float = 0.85  # a chunk is cut in the longest silence after this share of it
     lane_s: float = 120.0  # speech in a lane, about
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from serve_app.cli import accounts, bench, doctor, keys, models, serve, transcribe
+from serve_app.cli import accounts, bench, doctor, jobs, keys, models, serve, transcribe
 
 _COMMANDS = (
     serve,
@@ -12,6 +12,7 @@ _COMMANDS = (
     models,
     keys,
     accounts,
+    jobs,
     doctor,
     bench,
 )

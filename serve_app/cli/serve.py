@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +37,15 @@ SERVE_ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "HF_HUB_OFFLINE": "1",
     "PYANNOTE_METRICS_ENABLED": "0",
+}
+
+# Ports of Serve's own, by the variable that moves them. The proxy behind HAProxy shares its port with whoever else asks
+# for it: two services on one machine would get each other's requests, so it is never the usual one (0).
+OWN_PORTS = {
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": 0,
+    "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": 0,
+    "RAY_SERVE_HAPROXY_METRICS_PORT": 9101,
+    "RAY_SERVE_HAPROXY_STATS_PORT": 8404,
 }
 
 console = Console(stderr=True)
@@ -79,6 +90,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     os.environ.update({k: v for k, v in SERVE_ENVIRONMENT.items() if k not in os.environ})
+    os.environ.update({name: str(_free_port(usual)) for name, usual in OWN_PORTS.items() if name not in os.environ})
     os.environ["HARK_DATA_DIR"] = str(settings.data_path())
     try:
         with running_database(settings):
@@ -87,6 +99,16 @@ def serve(
         console.print(f"[red]{fault}[/]")
         raise typer.Exit(1) from fault
     raise typer.Exit(code)
+
+
+def _free_port(usual: int) -> int:
+    """Return the usual port if nobody has it, else one that is free now."""
+    for port in (usual, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            found: int = probe.getsockname()[1]
+            return found
+    raise OSError("no port is free")
 
 
 def _listen_on(config: dict[str, Any], host: str | None, port: int | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -24,19 +23,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
     set_replicas(config, RECOGNIZER, 2)
     set_replicas(config, "diarizer", 2)
     profile.write_text(yaml.safe_dump(config), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as environment:
-        # HAProxy's own ports are fixed; another service on this machine may have them.
-        for variable in ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT"):
-            environment.setenv(variable, str(free_port()))
-        with started_service((sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))) as url:
-            yield OwnService(url=url, profile=profile, raylet=raylet_behind(url))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    with started_service((sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))) as url:
+        yield OwnService(url=url, profile=profile, raylet=raylet_behind(url))
 
 
 @pytest.fixture(scope="session")

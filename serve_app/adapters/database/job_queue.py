@@ -20,6 +20,8 @@ SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[ROW(
 )]::procrastinate_job_to_defer_v1[]))
 """
 
+# What the queue says of its workers is not enough: it may take one for dead that has only lost its connection, and an
+# attempt that is over deletes the row of its successor when it ends. An attempt whose job hears of it is alive.
 # Locked rows are somebody's business right now; the next sweep sees what became of them.
 WAKE_STALLED = """
 SELECT procrastinate_retry_job_v2(stalled.id, clock_timestamp(), NULL, NULL, NULL) FROM (
@@ -30,6 +32,10 @@ SELECT procrastinate_retry_job_v2(stalled.id, clock_timestamp(), NULL, NULL, NUL
         WHERE w.id = q.worker_id AND w.last_heartbeat >= clock_timestamp() - CAST(:silent AS interval)
     )
     AND NOT EXISTS (
+        SELECT FROM jobs j WHERE j.id = CAST(q.lock AS uuid) AND j.status = 'processing'
+        AND j.alive_at >= clock_timestamp() - CAST(:silent AS interval)
+    )
+    AND NOT EXISTS (
         SELECT FROM procrastinate_jobs t WHERE t.queueing_lock = q.queueing_lock AND t.status = 'todo'
     )
     FOR UPDATE SKIP LOCKED
@@ -38,7 +44,11 @@ SELECT procrastinate_retry_job_v2(stalled.id, clock_timestamp(), NULL, NULL, NUL
 
 LOST = """
 SELECT j.id, j.fair_start FROM jobs j
-WHERE j.status IN ('queued', 'processing') AND NOT EXISTS (
+WHERE (
+    j.status = 'queued'
+    OR (j.status = 'processing' AND j.alive_at < clock_timestamp() - CAST(:silent AS interval))
+)
+AND NOT EXISTS (
     SELECT FROM procrastinate_jobs q WHERE q.id = j.queue_id AND q.status IN ('todo', 'doing')
 )
 FOR UPDATE OF j SKIP LOCKED
@@ -88,8 +98,8 @@ class SqlQueue:
         woken = await self._sql.rows(WAKE_STALLED, task=TASK, silent=timedelta(seconds=silent_s))
         return len(woken)
 
-    async def enqueue_lost(self) -> int:
-        lost = await self._sql.rows(LOST)
+    async def enqueue_lost(self, *, silent_s: float) -> int:
+        lost = await self._sql.rows(LOST, silent=timedelta(seconds=silent_s))
         for row in lost:
             await self._defer(str(row["id"]), priority=-(row["fair_start"] or 0))
         return len(lost)
@@ -132,7 +142,8 @@ class SqlQueue:
     async def _defer(self, job_id: str, *, priority: int) -> None:
         # A row that a dead worker left may be waiting there still: there cannot be a second one.
         queue_id = await self._sql.value(
-            "UPDATE procrastinate_jobs SET priority = :priority WHERE queueing_lock = :id AND status = 'todo' RETURNING id",
+            "UPDATE procrastinate_jobs SET priority = :priority WHERE queueing_lock = :id AND status = 'todo' "
+            "RETURNING id",
             priority=priority,
             id=job_id,
         ) or await self._sql.value(

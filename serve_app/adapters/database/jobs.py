@@ -39,7 +39,7 @@ ON CONFLICT (job_id, key) DO UPDATE SET content = excluded.content
 """  # noqa: S608 - our names
 
 _DUE_EVENTS = """
-UPDATE job_events e SET attempts = attempts + 1, due_at = clock_timestamp() + :lease
+UPDATE job_events e SET attempts = e.attempts + 1, due_at = clock_timestamp() + :lease
 FROM jobs j WHERE j.id = e.job_id AND e.id IN (
     SELECT id FROM job_events WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT :limit FOR UPDATE SKIP LOCKED
 )
@@ -95,13 +95,22 @@ class SqlJobs(SqlQueue):
 
     async def advance(self, job_id: str, *, attempt: int, stage: str, progress: float) -> bool:
         touched = await self._sql.run(
-            f"UPDATE jobs SET stage = :stage, progress = greatest(progress, :progress) WHERE {_MINE}",  # noqa: S608
+            "UPDATE jobs SET stage = :stage, progress = greatest(progress, :progress), "  # noqa: S608 - our names
+            f"alive_at = clock_timestamp() WHERE {_MINE}",
             id=as_id(job_id),
             attempt=attempt,
             stage=stage,
             progress=min(max(progress, 0.0), 1.0),
         )
         return touched == 1
+
+    async def is_alive(self, job_id: str, *, silent_s: float) -> bool:
+        found = await self._sql.value(
+            "SELECT status = 'processing' AND alive_at >= clock_timestamp() - :silent FROM jobs WHERE id = :id",
+            id=as_id(job_id),
+            silent=timedelta(seconds=silent_s),
+        )
+        return bool(found)
 
     async def add_event(self, job: Job, event: Mapping[str, Any]) -> None:
         await self._sql.run(

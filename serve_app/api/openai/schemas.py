@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from serve_app.api.platform.schemas import FILE, LANGUAGE, Responses, Schema, listing, multipart, reference, response
+from serve_app.api.platform.schemas import (
+    EVENTS,
+    FILE,
+    LANGUAGE,
+    Responses,
+    Schema,
+    listing,
+    multipart,
+    reference,
+    response,
+)
 
 COMPONENTS: dict[str, Schema] = {
     "OpenAIError": {
@@ -108,7 +118,9 @@ RESPONSES: Responses = {
         "content": {
             "application/json": {"schema": reference("OpenAITranscription")},
             "text/plain": {"schema": {"type": "string"}},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "application/x-subrip": {"schema": {"type": "string"}},
+            "text/vtt": {"schema": {"type": "string"}},
+            "text/event-stream": {"schema": EVENTS},
         },
     }
 }

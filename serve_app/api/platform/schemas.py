@@ -30,6 +30,7 @@ def multipart(schema: Schema) -> Schema:
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
+EVENTS = {"description": "Server-sent events. Some tools take this for the whole text, others for one event."}
 SECONDS = {"type": "number", "description": "Seconds from the start of the file that was sent."}
 SCORE = {"type": "number", "minimum": 0, "maximum": 1}
 FILE = {
@@ -193,7 +194,7 @@ TRANSCRIBE_RESPONSES: Responses = {
             "text/plain": {"schema": {"type": "string"}},
             "application/x-subrip": {"schema": {"type": "string"}},
             "text/vtt": {"schema": {"type": "string"}},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "text/event-stream": {"schema": EVENTS},
         },
     }
 }

@@ -88,8 +88,8 @@ def _job(submission: Submission, catalogue: ModelCatalogue, settings: ApiSetting
         model=model,
         language=fields.language(),
         diarize=fields.boolean("diarize", default=True),
-        speakers=_speakers(fields),
-        prompt=_prompt(fields),
+        speakers=speakers_of(fields),
+        prompt=prompt_of(fields),
         request_id=request_id,
         deadline_s=settings.request_deadline_s,
     )
@@ -102,7 +102,7 @@ def _job(submission: Submission, catalogue: ModelCatalogue, settings: ApiSetting
     )
 
 
-def _speakers(fields: Fields) -> SpeakerBounds:
+def speakers_of(fields: Fields) -> SpeakerBounds:
     """Return the bounds: `speakers` fixes the number, else `min_speakers` and `max_speakers` bound it."""
     exactly = fields.integer("speakers", default=0, at_least=0, at_most=MAX_SPEAKERS)
     at_least = fields.integer("min_speakers", default=0, at_least=0, at_most=MAX_SPEAKERS)
@@ -115,7 +115,7 @@ def _speakers(fields: Fields) -> SpeakerBounds:
     return SpeakerBounds(at_least=exactly or at_least or None, at_most=exactly or at_most or None)
 
 
-def _prompt(fields: Fields) -> str | None:
+def prompt_of(fields: Fields) -> str | None:
     """Return context and keywords as one prompt, keywords last: the recognizer keeps a long prompt's end."""
     keywords = ", ".join(fields.strings("keywords"))
     return " ".join(part for part in (fields.text("context"), keywords) if part) or None

@@ -98,16 +98,16 @@ class BrokenObjects(LocalObjectStore):
         raise StorageUnavailable("The storage does not answer.")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClusterReport(HealthReport):
-    """A report that knows the cluster's nodes."""
-
-    nodes: tuple[dict[str, Any], ...] = ({"id": "node-1", "alive": True},)
-
-
 async def healthy() -> HealthReport:
     deployments = {"recognizer-base": {"status": "HEALTHY", "replicas_running": 1}, "media": {"status": "HEALTHY"}}
-    return ClusterReport(status="ok", able_to_serve=True, gpu_name="H200", gpu_available=True, deployments=deployments)
+    return HealthReport(
+        status="ok",
+        able_to_serve=True,
+        gpu_name="H200",
+        gpu_available=True,
+        deployments=deployments,
+        nodes=({"id": "node-1", "alive": True},),
+    )
 
 
 def a_service(database: Database, directory: Path) -> AccountService:

@@ -29,7 +29,7 @@ from serve_app.transcript.model import Segment, Transcript, Word
 
 PAID = Plan(name="paid", charged=True)
 UNCHARGED = Plan(name="unlimited")
-QUICK = JobSettings(report_s=0.02, retry_base_s=0.01, patience_s=0.2, stalled_after_s=0.5)
+QUICK = JobSettings(attempts=3, report_s=0.02, retry_base_s=0.01, patience_s=0.2, stalled_after_s=0.5)
 CHUNK_S = 30.0
 
 

@@ -25,6 +25,7 @@ from serve_app.errors import (
     UploadMissing,
     ZeroBalance,
 )
+from serve_app.jobs.model import Job
 from serve_app.jobs.worker import TryAgain
 from serve_app.ports.records import Account
 
@@ -46,6 +47,11 @@ async def queue_rows(database: Database) -> list[tuple[str, str, int]]:
 
 async def statuses_in_queue(database: Database, job_id: str) -> list[str]:
     return [status for job, status, _ in await queue_rows(database) if job == job_id]
+
+
+async def silence(world: World, job: Job) -> None:
+    """Let the attempt that runs have been silent for long enough to be dead."""
+    await world.database.sql.run("UPDATE jobs SET alive_at = now() - interval '1 hour' WHERE id = :id", id=job.id)
 
 
 # Slots and starts
@@ -265,6 +271,7 @@ async def test_a_job_that_keeps_killing_its_worker_fails_and_gives_its_credits_b
     job = await world.started(account)
     for _ in range(3):
         await world.worker()._picked_up(job.id)  # and then the worker is gone
+        await silence(world, job)
     await world.worker().run(job.id)
     failed = await world.job(job)
     assert failed.error is not None
@@ -284,6 +291,7 @@ async def test_a_job_that_gets_on_between_deaths_is_not_given_up(world: World, f
     for number in range(6):
         picked = await world.worker()._picked_up(job.id)
         assert await world.database.jobs.save_checkpoint(job.id, f"{number}", b"x", attempt=picked.attempts)
+        await silence(world, job)
     await world.worker().run(job.id)
     assert (await world.job(job)).status == "completed"
 
@@ -295,6 +303,9 @@ async def test_a_worker_that_was_taken_for_dead_changes_nothing_any_more(world: 
     no_reports = replace(QUICK, report_s=3600.0)
     first = asyncio.create_task(world.worker(slow, no_reports).run(job.id))
     await slow.at_door.wait()
+    await world.worker().run(job.id)  # the first one was heard of a moment ago
+    assert world.transcriber.asked == {}
+    await silence(world, job)
     await world.worker().run(job.id)
     assert world.transcriber.asked == {2: 1, 3: 1}
     assert slow.door is not None
@@ -372,7 +383,8 @@ async def test_jobs_missing_from_the_queue_are_put_back(world: World, funded: Fu
     account = await funded(10)
     job, done = await world.started(account), await world.started(account)
     await world.worker().run(done.id)
-    await world.database.sql.run("DELETE FROM procrastinate_jobs")
+    await world.sweeper().sweep()
+    await world.database.sql.run("DELETE FROM procrastinate_jobs WHERE lock IN (:a, :b)", a=job.id, b=done.id)
     assert (await world.sweeper().sweep()).found == 1
     assert await statuses_in_queue(world.database, job.id) == ["todo"]
     assert await statuses_in_queue(world.database, done.id) == []

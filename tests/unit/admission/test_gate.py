@@ -11,7 +11,15 @@ from serve_app.admission.callers import Caller
 from serve_app.admission.gate import Gate, Ticket
 from serve_app.admission.plans import Plan
 from serve_app.billing.prices import PriceList
-from serve_app.errors import ConcurrencyLimit, CorruptMedia, InsufficientCredits, QuotaExceeded, ZeroBalance
+from serve_app.errors import (
+    ConcurrencyLimit,
+    CorruptMedia,
+    DatabaseUnavailable,
+    InsufficientCredits,
+    NotFound,
+    QuotaExceeded,
+    ZeroBalance,
+)
 from serve_app.ports.records import NewTranscript
 
 
@@ -135,3 +143,45 @@ async def test_what_cannot_be_given_back_does_not_hide_the_fault(monkeypatch: py
     with pytest.raises(CorruptMedia):
         await world.work(fault=CorruptMedia("Broken."))
     assert world.balance == 5
+
+
+async def away(*_: object, **__: object) -> None:
+    raise DatabaseUnavailable("The database does not answer.")
+
+
+async def test_a_length_that_could_not_be_covered_is_covered_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(PAID, credits=5)
+    async with world.gate.admit(world.caller, feature="stt", reference="r") as ticket:
+        with monkeypatch.context() as interrupted:
+            interrupted.setattr(world.stores, "raise_to", away)
+            with pytest.raises(DatabaseUnavailable):
+                await ticket.cover(90.0)
+        await ticket.complete(audio_s=90.0)
+    assert world.balance == 3
+
+
+async def test_a_reservation_that_the_database_lost_is_not_the_callers_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lost(*_: object) -> None:
+        raise NotFound("There is no such reservation.")
+
+    world = World(PAID, credits=5)
+    async with world.gate.admit(world.caller, feature="stt", reference="r") as ticket:
+        monkeypatch.setattr(world.stores, "capture", lost)
+        monkeypatch.setattr(world.stores, "raise_to", lost)
+        with pytest.raises(DatabaseUnavailable):
+            await ticket.complete(audio_s=60.0)
+        with pytest.raises(DatabaseUnavailable):
+            await ticket.cover(90.0)
+
+
+async def test_what_is_held_is_held_for_the_gates_own_term(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, terms = World(Plan(name="x", concurrency=2)), []
+    take = world.stores.acquire
+
+    async def acquire(bucket: str, *, cap: int, ttl_s: float) -> str:
+        terms.append(ttl_s)
+        return await take(bucket, cap=cap, ttl_s=ttl_s)
+
+    monkeypatch.setattr(world.stores, "acquire", acquire)
+    async with Gate(world.stores, PriceList(), hold_s=7.0).admit(world.caller, feature="stt", reference="r"):
+        assert terms == [7.0]

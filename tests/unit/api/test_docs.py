@@ -24,6 +24,15 @@ ROUTES = {
     "/api/v1/transcripts/{transcript_id}/": {"get", "delete"},
     "/api/v1/transcripts/{transcript_id}/export/{format}/": {"get"},
     "/api/v1/cloud/": {"get"},
+    "/v1/stt/uploads": {"post"},
+    "/v1/stt/jobs/{job_id}/start": {"post"},
+    "/v1/stt/jobs/{job_id}/transcript": {"get"},
+    "/v1/jobs": {"get"},
+    "/v1/jobs/{job_id}": {"get", "delete"},
+    "/v1/jobs/{job_id}/retry": {"post"},
+    "/v1/jobs/{job_id}/result": {"get"},
+    "/v1/webhooks/secret": {"get"},
+    "/v1/objects/{key}": {"put", "get"},
 }
 
 

@@ -105,6 +105,13 @@ async def test_a_405_says_what_is_allowed(client: httpx.AsyncClient) -> None:
     assert response.json()["details"] == {"allowed": ["POST"]}
 
 
+async def test_a_405_names_the_methods_of_all_routes_of_the_path(client: httpx.AsyncClient) -> None:
+    response = await client.patch("/api/v1/keys/")
+    assert response.headers["allow"] == "GET, POST"
+    assert response.json()["details"] == {"allowed": ["GET", "POST"]}
+    assert (await client.post("/api/v1/account")).headers["allow"] == "GET, PUT"
+
+
 async def test_an_unforeseen_fault_tells_its_log_but_not_the_caller(
     broken_client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,7 +9,8 @@ from serve_app.adapters.database.migrations.procrastinate_3_10 import SCHEMA as 
 revision = "0005"
 down_revision = "0004"
 
-# `queue_id` names the row of the queue that wakes a worker for the job; fair_* are places (serve_app.jobs.fairness).
+# `queue_id` names the row of the queue that wakes a worker for the job; fair_* are places (serve_app.jobs.fairness);
+# `alive_at` is when the attempt that runs was last heard of.
 JOBS = """
 CREATE TABLE jobs (
     id uuid PRIMARY KEY,
@@ -40,6 +41,7 @@ CREATE TABLE jobs (
     credits_reserved bigint NOT NULL DEFAULT 0,
     credits_charged bigint NOT NULL DEFAULT 0,
     queue_id bigint,
+    alive_at timestamptz,
     fair_start integer,
     fair_end integer
 );
