@@ -8,7 +8,6 @@ HARK_DATA_DIR     where the started service finds its weights (default: as `hark
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 
 import httpx
@@ -26,19 +25,8 @@ def service_url() -> Iterator[str]:
     if running:
         yield running.rstrip("/")
         return
-    with pytest.MonkeyPatch.context() as environment:
-        # HAProxy's own ports are fixed; another service on this machine may have them.
-        for variable in ("RAY_SERVE_HAPROXY_METRICS_PORT", "RAY_SERVE_HAPROXY_STATS_PORT"):
-            environment.setenv(variable, str(free_port()))
-        with started_service() as url:
-            yield url
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    with started_service() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,11 @@ def transcribe(client: httpx.Client, content: bytes, *, name: str = "recording",
     return client.post("/v1/transcribe", files={"file": (name, content)}, data=fields)
 
 
+def own_ids(transcript: dict[str, Any]) -> dict[str, Any]:
+    """Return what differs between two answers about one recording."""
+    return {name: transcript[name] for name in ("request_id", "transcript_id")}
+
+
 def events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (name, data) of every server-sent event as it arrives."""
     name = ""

@@ -62,7 +62,7 @@ def test_a_profile_has_settings_of_its_name(name: str) -> None:
 def test_a_profile_configures_exactly_the_deployments_of_its_settings(name: str) -> None:
     config = read_profile(name)
     settings = app_settings(config)
-    expected = {"ingress", "transcription", "media", "voice-detector"}
+    expected = {"ingress", "transcription", "media", "voice-detector", "job-worker"}
     expected |= {f"recognizer-{model}" for model in settings.recognizers}
     expected |= {"diarizer"} if settings.diarizer else set()
 
