@@ -26,7 +26,7 @@ class ReviewSettings:
     seam_s: float = 0.4  # silence that stands at a seam between two spans of a chunk: their padding
     long_word_s: float = 1.4  # a word this long hides skipped speech
     long_character_s: float = 0.35  # unless it has the characters for it: "1462," is four spoken words
-    tail_s: float = 1.0  # decoding stopped short when this much is left, the padding of the last span included
+    tail_s: float = 0.7  # decoding stopped short when this much is left, the padding of the last span included
     loop_repeats: int = 4
     loop_words: int = 7  # a loop has at least this many words in all
     trusted_loop_s: float = 15.0  # what precedes a loop is believed only in chunks this short
