@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,10 +58,11 @@ def answers(url: str, *, patience_s: float = START_S) -> bool:
 def started_service(
     command: Sequence[str] = (sys.executable, "-m", "serve_app.cli", "serve"),
     *,
+    environment: Mapping[str, str] | None = None,
     start_s: float = START_S,
     stop_s: float = STOP_S,
 ) -> Iterator[str]:
-    """Run `command --port N` for the block and yield its URL once it is ready.
+    """Run `command --port N` for the block, by default in our own environment; yield its URL once it is ready.
 
     It leads a process group of its own, and the whole group is gone afterwards, whatever ended the block.
     """
@@ -72,6 +73,7 @@ def started_service(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=environment,
             start_new_session=True,  # Ctrl-C reaches this command alone, which then stops the service in order
         )
         try:

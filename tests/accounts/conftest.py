@@ -42,7 +42,7 @@ def world() -> Iterator[AccountsWorld]:
     if weights.is_dir():
         (data_dir / "weights").symlink_to(weights)
     try:
-        with running_issuer() as issuer, pytest.MonkeyPatch.context() as environment:
+        with running_issuer() as issuer:
             profile = directory / "profile.yaml"
             config = read_profile("embedded")
             for name, n_replicas in {"ingress": 2, "recognizer-base": 2, "diarizer": 1}.items():
@@ -58,12 +58,14 @@ def world() -> Iterator[AccountsWorld]:
                 },
             }
             profile.write_text(yaml.safe_dump(config), encoding="utf-8")
-            environment.delenv("HARK_DATABASE_URL", raising=False)
-            environment.setenv("HARK_DATA_DIR", str(data_dir))
-            environment.setenv("HARK_OPERATOR_KEY", OPERATOR_KEY)
-            environment.setenv("HARK_URL_SECRETS", URL_SECRET)
+            # For this service alone: others are started while it runs.
+            environment = {name: value for name, value in os.environ.items() if name != "HARK_DATABASE_URL"} | {
+                "HARK_DATA_DIR": str(data_dir),
+                "HARK_OPERATOR_KEY": OPERATOR_KEY,
+                "HARK_URL_SECRETS": URL_SECRET,
+            }
             command = (sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))
-            with started_service(command) as url:
+            with started_service(command, environment=environment) as url:
                 raylet = raylet_behind(url)
                 yield AccountsWorld(
                     service=OwnService(url=url, profile=profile, raylet=raylet),
