@@ -67,9 +67,12 @@ def world() -> Iterator[AccountsWorld]:
             command = (sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))
             with started_service(command, environment=environment) as url:
                 raylet = raylet_behind(url)
+                settings = app_settings(config)
                 yield AccountsWorld(
                     service=OwnService(url=url, profile=profile, raylet=raylet),
-                    settings=app_settings(config),
+                    settings=settings.model_copy(
+                        update={"api": settings.api.model_copy(update={"operator_key": OPERATOR_KEY})}
+                    ),
                     issuer=issuer,
                     session_logs=session_logs(raylet),
                     terminal=terminal_of(profile),
