@@ -15,7 +15,7 @@ from configs.jobs import webhook_key, webhook_sender
 from configs.settings import AppSettings
 from configs.storage import open_database, open_objects
 from deployments.logs import use_serve_log
-from deployments.remote import RaySampleStore, RemoteDecoder, RemoteDetector, RemoteDiarizer, RemoteRecognizer
+from deployments.remote import remote_ports
 from serve_app.adapters.database import Database
 from serve_app.adapters.job_events import EventDelivery
 from serve_app.adapters.queue import queue_app, run_worker_forever
@@ -44,16 +44,8 @@ class JobWorkerDeployment:
         settings: AppSettings,
     ) -> None:
         use_serve_log()
-        remote = {model: RemoteRecognizer(handle) for model, handle in recognizers.items()}
-        self._pipeline = ResumingPipeline(
-            decoder=RemoteDecoder(media),
-            detector=RemoteDetector(detector),
-            recognizers=remote,
-            identifiers=remote,
-            diarizer=RemoteDiarizer(diarizer) if diarizer else None,
-            store=RaySampleStore(),
-            settings=settings.pipeline_settings(),
-        )
+        ports = remote_ports(media=media, detector=detector, recognizers=recognizers, diarizer=diarizer)
+        self._pipeline = ResumingPipeline(settings=settings.pipeline_settings(), **ports)
         self._settings = settings
         self._stopping = asyncio.Event()
         self._working = asyncio.get_running_loop().create_task(self._work_forever())

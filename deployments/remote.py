@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -178,3 +178,22 @@ class RemoteTranscriber:
 
     def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
         return _stream(self._transcribe, source, options)
+
+
+def remote_ports(
+    *,
+    media: DeploymentHandle,
+    detector: DeploymentHandle,
+    recognizers: Mapping[str, DeploymentHandle],
+    diarizer: DeploymentHandle | None,
+) -> dict[str, Any]:
+    """Return the ports that a pipeline over deployments is made with, by the names of its parameters."""
+    remote = {model: RemoteRecognizer(handle) for model, handle in recognizers.items()}
+    return {
+        "decoder": RemoteDecoder(media),
+        "detector": RemoteDetector(detector),
+        "recognizers": remote,
+        "identifiers": remote,
+        "diarizer": RemoteDiarizer(diarizer) if diarizer else None,
+        "store": RaySampleStore(),
+    }

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.remote import RaySampleStore, RemoteDecoder, RemoteDetector, RemoteDiarizer, RemoteRecognizer
+from deployments.remote import remote_ports
 from serve_app.pipeline.settings import PipelineSettings
 from serve_app.pipeline.transcribe import TranscriptionPipeline
 from serve_app.ports.speech import MediaFile, TranscribeEvent, TranscribeOptions
@@ -25,16 +25,8 @@ class TranscriptionDeployment:
         diarizer: DeploymentHandle | None,
         settings: PipelineSettings,
     ) -> None:
-        remote = {model: RemoteRecognizer(handle) for model, handle in recognizers.items()}
-        self._pipeline = TranscriptionPipeline(
-            decoder=RemoteDecoder(media),
-            detector=RemoteDetector(detector),
-            recognizers=remote,
-            identifiers=remote,
-            diarizer=RemoteDiarizer(diarizer) if diarizer else None,
-            store=RaySampleStore(),
-            settings=settings,
-        )
+        ports = remote_ports(media=media, detector=detector, recognizers=recognizers, diarizer=diarizer)
+        self._pipeline = TranscriptionPipeline(settings=settings, **ports)
 
     async def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
         async with aclosing(self._pipeline.transcribe(source, options)) as events:

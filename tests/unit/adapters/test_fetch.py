@@ -361,7 +361,7 @@ async def test_proxies_of_the_environment_are_not_used(tmp_path, monkeypatch):
 @pytest.fixture
 def certificate(tmp_path) -> Path:
     """A certificate and key for media.test, signed by itself."""
-    x509 = pytest.importorskip("cryptography.x509")
+    from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
