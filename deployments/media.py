@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from configs.settings import VoiceDetectorSettings
 from deployments.local import LocalDecoder, LocalDetector
+from deployments.logs import use_serve_log
 from deployments.remote import resolved, speech_errors, translated
 from serve_app.audio.recording import Recording, Span
 from serve_app.ports.speech import DecodedBlock, MediaFile
@@ -19,6 +20,7 @@ class MediaDeployment:
     """Serves ports.MediaDecoder."""
 
     def __init__(self, max_duration_s: float | None) -> None:
+        use_serve_log()
         self._decoder = LocalDecoder(max_duration_s=max_duration_s)
 
     async def decode(self, source: MediaFile) -> AsyncIterator[DecodedBlock]:

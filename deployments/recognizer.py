@@ -7,6 +7,7 @@ from pathlib import Path
 
 from configs.settings import RecognizerSettings
 from deployments.local import LocalRecognizer
+from deployments.logs import use_serve_log
 from deployments.remote import resolved, speech_errors
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording
@@ -17,6 +18,7 @@ class RecognizerDeployment:
     """Serves ports.Recognizer and ports.LanguageIdentifier."""
 
     def __init__(self, settings: RecognizerSettings, weights: Path) -> None:
+        use_serve_log()
         self._recognizer = LocalRecognizer(settings, weights)
         self._recognizer.warm_up()
 

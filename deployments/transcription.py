@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from ray.serve.handle import DeploymentHandle
 
+from deployments.logs import use_serve_log
 from deployments.remote import remote_ports
 from serve_app.pipeline.settings import PipelineSettings
 from serve_app.pipeline.transcribe import TranscriptionPipeline
@@ -25,6 +26,7 @@ class TranscriptionDeployment:
         diarizer: DeploymentHandle | None,
         settings: PipelineSettings,
     ) -> None:
+        use_serve_log()
         ports = remote_ports(media=media, detector=detector, recognizers=recognizers, diarizer=diarizer)
         self._pipeline = TranscriptionPipeline(settings=settings, **ports)
 

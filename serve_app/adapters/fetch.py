@@ -3,56 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import os
 import re
-import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
 
-from serve_app.adapters.public_address import is_public
+from serve_app.adapters.pinned_http import NoAnswer, PinnedHttp, UrlRefused
 from serve_app.errors import FileTooLarge, InvalidRequest
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host name and port -> IP addresses, best first."""
-
 MAX_REDIRECTS = 5
-MAX_ADDRESSES_TRIED = 3
 WRITE_BYTES = 1 << 20
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class HttpFetcher:
-    """Downloads http(s) URLs from public addresses only.
-
-    Every hop is resolved once, and the connection is made to the very address that was judged, so that a name which
-    resolves differently a moment later gains nothing. TLS still verifies the name. Proxies of the environment are not
-    used, since they would resolve the name themselves.
-    """
+    """Downloads http(s) URLs from public addresses only; every hop of a redirect is judged as the first one is."""
 
     def __init__(
-        self,
-        *,
-        allow_private: bool = False,
-        allowed_ports: Collection[int] = (80, 443),
-        connect_timeout_s: float = 10.0,
-        read_timeout_s: float = 30.0,
-        total_timeout_s: float = 600.0,
-        tls: ssl.SSLContext | None = None,
-        resolve: Resolve | None = None,
+        self, *, allow_private: bool = False, total_timeout_s: float = 600.0, http: PinnedHttp | None = None
     ) -> None:
-        self._allow_private = allow_private
-        self._allowed_ports = frozenset(allowed_ports)
-        self._timeout = httpx.Timeout(read_timeout_s, connect=connect_timeout_s)
+        self._http = http or PinnedHttp(allow_private=allow_private, connect_timeout_s=10.0, read_timeout_s=30.0)
         self._total_timeout_s = total_timeout_s
-        self._tls = tls
-        self._resolve = resolve or _resolve
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs, and query strings carry secrets
 
     async def fetch(self, url: str, *, to_path: str, max_bytes: int) -> str:
         """Download the URL to a file and return the name that the server gives it.
@@ -63,7 +36,7 @@ class HttpFetcher:
         done = False
         try:
             async with asyncio.timeout(self._total_timeout_s):
-                name = await self._download(url, to_path, max_bytes)
+                name = await self._download(url.strip(), to_path, max_bytes)
             done = True
         except TimeoutError as error:
             raise InvalidRequest(
@@ -75,78 +48,32 @@ class HttpFetcher:
         return name
 
     async def _download(self, url: str, to_path: str, max_bytes: int) -> str:
-        async with httpx.AsyncClient(
-            follow_redirects=False, trust_env=False, timeout=self._timeout, verify=self._tls or True
-        ) as client:
-            target = _parse(url)
-            for _ in range(MAX_REDIRECTS + 1):
-                async with self._open(client, target) as response:
+        named_by = "`url`"
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                async with self._http.open("GET", url, headers={"Accept": "*/*"}) as response:
+                    target = httpx.URL(url)
                     if response.status_code in _REDIRECTS and "location" in response.headers:
-                        target = _parse(response.headers["location"], base=target)
+                        url = _redirected(target, response.headers["location"])
+                        named_by = f"The redirect of {target.host}"
                         continue
                     _check_response(response, target, max_bytes)
                     await _save(response, target, to_path, max_bytes)
                     return _file_name(response, target)
+            except (UrlRefused, NoAnswer) as error:
+                raise InvalidRequest(f"{named_by} {error}.", field="url") from error
         raise InvalidRequest(f"The URL redirects more than {MAX_REDIRECTS} times.", field="url")
 
-    @contextlib.asynccontextmanager
-    async def _open(self, client: httpx.AsyncClient, target: httpx.URL) -> AsyncIterator[httpx.Response]:
-        """Send the request to an address that was checked, and yield the response with its body unread."""
-        response = None
-        for address in await self._addresses(target):
-            request = client.build_request(
-                "GET",
-                target.copy_with(host=address),
-                headers={"Host": target.netloc.decode("ascii"), "Accept": "*/*", "Accept-Encoding": "identity"},
-                extensions={"sni_hostname": target.raw_host.decode("ascii")},
-            )
-            try:
-                response = await client.send(request, stream=True)
-                break
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-            except httpx.HTTPError as error:
-                raise _not_delivered(target) from error
-        if response is None:
-            raise InvalidRequest(f"No connection could be made to {target.host}.", field="url")
-        try:
-            yield response
-        finally:
-            await response.aclose()
 
-    async def _addresses(self, target: httpx.URL) -> Sequence[str]:
-        port = target.port or {"http": 80, "https": 443}[target.scheme]
-        if port not in self._allowed_ports:
-            allowed = ", ".join(str(p) for p in sorted(self._allowed_ports))
-            raise InvalidRequest(f"URLs may only use the ports {allowed}.", field="url")
-        try:
-            found = await self._resolve(target.raw_host.decode("ascii"), port)
-        except (OSError, UnicodeError) as error:
-            raise InvalidRequest(f"The URL's host {target.host} is not known.", field="url") from error
-        usable = [address for address in found if self._allow_private or is_public(address)]
-        if not usable:
-            raise InvalidRequest(f"The URL's host {target.host} is not a public internet address.", field="url")
-        return usable[:MAX_ADDRESSES_TRIED]
+def _discard(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
 
 
-async def _resolve(host: str, port: int) -> Sequence[str]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def _parse(url: str, *, base: httpx.URL | None = None) -> httpx.URL:
+def _redirected(target: httpx.URL, location: str) -> str:
     try:
-        target = httpx.URL(url.strip()) if base is None else base.join(url)
-        port = target.port
+        return str(target.join(location))
     except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise InvalidRequest("`url` is not a valid URL.", field="url") from error
-    if target.scheme not in ("http", "https"):
-        raise InvalidRequest("`url` must start with http:// or https://.", field="url")
-    if not target.host or port == 0:
-        raise InvalidRequest("`url` names no host.", field="url")
-    if target.userinfo:
-        raise InvalidRequest("`url` must not carry a user name or password.", field="url")
-    return target.copy_with(fragment=None)
+        raise InvalidRequest(f"The redirect of {target.host} is not a valid URL.", field="url") from error
 
 
 def _check_response(response: httpx.Response, target: httpx.URL, max_bytes: int) -> None:
@@ -172,15 +99,7 @@ async def _save(response: httpx.Response, target: httpx.URL, to_path: str, max_b
                     raise _too_large(max_bytes)
                 await asyncio.to_thread(file.write, part)
         except httpx.HTTPError as error:
-            raise _not_delivered(target) from error
-
-
-def _discard(path: str) -> None:
-    Path(path).unlink(missing_ok=True)
-
-
-def _not_delivered(target: httpx.URL) -> InvalidRequest:
-    return InvalidRequest(f"The URL's server {target.host} did not deliver the file.", field="url")
+            raise InvalidRequest(f"The URL's server {target.host} did not deliver the file.", field="url") from error
 
 
 def _too_large(max_bytes: int) -> FileTooLarge:

@@ -1,4 +1,4 @@
-"""Small HTTP exchanges with hosts that somebody else named, without letting the name reach into this network."""
+"""HTTP to hosts that somebody else named, without letting the name reach into this network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -39,7 +40,7 @@ class Answer:
 
 
 class PinnedHttp:
-    """Sends one request at a time to http(s) URLs at public addresses, and follows no redirect.
+    """Sends requests to http(s) URLs at public addresses, and follows no redirect.
 
     The name is resolved once and the connection is made to the very address that was judged, so that a name which
     resolves differently a moment later gains nothing. TLS still verifies the name. Proxies of the environment are not
@@ -87,39 +88,45 @@ class PinnedHttp:
 
         Raises UrlRefused before anything is sent, and NoAnswer when no address answers within the time.
         """
-        target = _parsed(url)
         try:
-            async with asyncio.timeout(self._total_timeout_s):
-                return await self._exchange(method, target, headers or {}, content, max_body_bytes)
+            async with (
+                asyncio.timeout(self._total_timeout_s),
+                self.open(method, url, headers=headers, content=content) as response,
+            ):
+                return await _read(response, max_body_bytes)
         except TimeoutError as error:
             raise NoAnswer(f"did not answer within {self._total_timeout_s:g} s") from error
+        except httpx.HTTPError as error:
+            raise NoAnswer("did not answer in HTTP") from error
 
-    async def _exchange(
-        self, method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes | None, max_body_bytes: int
-    ) -> Answer:
+    @asynccontextmanager
+    async def open(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """Send one request and yield the answer with its body unread: `aiter_raw` reads it, and may raise HTTPError.
+
+        Raises as `send` does, but for the total time, which is the caller's to bound.
+        """
+        target = _parsed(url)
         addresses = await self._addresses(target)
         async with httpx.AsyncClient(
             follow_redirects=False, trust_env=False, timeout=self._timeout, verify=await self._verification(target)
         ) as client:
-            for address in addresses:
-                request = client.build_request(
+            requests = [
+                client.build_request(
                     method,
                     target.copy_with(host=address),
-                    headers={"Accept-Encoding": "identity", **headers, "Host": target.netloc.decode("ascii")},
+                    headers={"Accept-Encoding": "identity", **(headers or {}), "Host": target.netloc.decode("ascii")},
                     content=content,
                     extensions={"sni_hostname": target.raw_host.decode("ascii")},
                 )
-                try:
-                    response = await client.send(request, stream=True)
-                    try:
-                        return await _read(response, max_body_bytes)
-                    finally:
-                        await response.aclose()
-                except (httpx.ConnectError, httpx.ConnectTimeout):
-                    continue
-                except httpx.HTTPError as error:
-                    raise NoAnswer("did not answer in HTTP") from error
-        raise NoAnswer("accepts no connection")
+                for address in addresses
+            ]
+            response = await _first_answer(client, requests)
+            try:
+                yield response
+            finally:
+                await response.aclose()
 
     async def _verification(self, target: httpx.URL) -> ssl.SSLContext | bool:
         if target.scheme != "https":
@@ -140,6 +147,18 @@ class PinnedHttp:
         if not usable:
             raise UrlRefused("does not lead to a public internet address")
         return usable[:MAX_ADDRESSES_TRIED]
+
+
+async def _first_answer(client: httpx.AsyncClient, requests: Sequence[httpx.Request]) -> httpx.Response:
+    """Send the first of the requests for which a connection can be made."""
+    for request in requests:
+        try:
+            return await client.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            continue
+        except httpx.HTTPError as error:
+            raise NoAnswer("did not answer in HTTP") from error
+    raise NoAnswer("accepts no connection")
 
 
 async def _resolve(host: str, port: int) -> Sequence[str]:

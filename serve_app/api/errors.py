@@ -47,7 +47,7 @@ def error_json(error: SpeechError, *, path: str, request_id: str) -> dict[str, A
 def error_response(error: SpeechError, *, path: str, request_id: str) -> JSONResponse:
     """Return the response to a fault, with Retry-After where the caller should try again."""
     headers = {}
-    if error.status in (429, 503):
+    if error.status in (429, 503) or error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s or DEFAULT_RETRY_AFTER_S)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

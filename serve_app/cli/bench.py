@@ -24,6 +24,8 @@ def register(app: typer.Typer) -> None:
     bench.command("throughput")(throughput)
     bench.command("latency")(latency)
     bench.command("admission")(admission)
+    bench.command("kills")(kills)
+    bench.command("realtime")(realtime)
     app.add_typer(bench, name="bench")
 
 
@@ -146,6 +148,81 @@ def admission(
     _run(
         measure_admission(runs=runs, transcripts=transcripts, command=_command(), results=results or RESULTS, say=_say)
     )
+
+
+def kills(
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs, begun within the first half of the time.")] = 10,
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long to kill for.")] = 4.0,
+    seed: Annotated[int, typer.Option(help="Of what is killed, and when.")] = 0,
+    results: Results = None,
+) -> None:
+    """Jobs while their service is killed piece by piece, on a service of its own; none may be lost or charged twice."""
+    from benchmarks.kills import measure_kills
+    from benchmarks.report import RESULTS
+
+    _run(measure_kills(jobs=jobs, minutes=minutes, seed=seed, command=_command(), results=results or RESULTS, say=_say))
+
+
+def realtime(
+    *,
+    url: Url = _DEFAULT_URL,
+    sessions: Annotated[str, typer.Option(help="Comma-separated: so many sessions at once, one after the other.")] = (
+        "1,2,4,8"
+    ),
+    sets: Annotated[str, typer.Option(help="Comma-separated sets of recordings.")] = "utt_en",
+    limit: Annotated[int | None, typer.Option(help="At most so many recordings of each set.")] = None,
+    seconds: Annotated[
+        float, typer.Option(help="What each session is told; 0 to tell every recording once, to one of them.")
+    ] = 90.0,
+    naive_seconds: Annotated[
+        float, typer.Option(help="Seconds of recordings for the design that decodes all again each second; 0 for none.")
+    ] = 40.0,
+    both_dialects: Annotated[bool, typer.Option(help="On /ws/stt as well as on /v1/stream.")] = True,
+    hour: Annotated[bool, typer.Option(help="Instead: one session of an hour, its cost at both ends.")] = False,
+    minutes: Annotated[float, typer.Option(min=10, help="With --hour: how long.")] = 60.0,
+    at_pace: Annotated[bool, typer.Option(help="With --hour: at the pace of speech, not as fast as it is taken.")] = (
+        False
+    ),
+    file: Annotated[str, typer.Option(help="With --hour: id of the recording whose beginning is repeated.")] = (
+        "meet_dev1"
+    ),
+    crowd: Annotated[int, typer.Option(min=0, help="Instead: so many sockets at once, and HTTP beside them.")] = 0,
+    pid: Annotated[
+        int | None, typer.Option(help="Process of the service, to count it and its children; found by name otherwise.")
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Captions at the pace of speech: delays, cost and errors by the number of sessions; a long session; a crowd."""
+    _require_packages()
+    from benchmarks.realtime import measure_realtime
+    from benchmarks.realtime_crowd import measure_crowd
+    from benchmarks.realtime_hour import measure_hour
+    from benchmarks.report import RESULTS
+
+    common: dict[str, Any] = {
+        "url": url,
+        "service_pid": pid,
+        "command": _command(),
+        "results": results or RESULTS,
+        "say": _say,
+    }
+    if hour:
+        _run(measure_hour(item_id=file, minutes=minutes, at_pace=at_pace, **common))
+    elif crowd:
+        _run(measure_crowd(sockets=crowd, **common))
+    else:
+        _run(
+            measure_realtime(
+                sets=_names(sets),
+                limit=limit,
+                sessions=[int(number) for number in _names(sessions)],
+                seconds=seconds or None,
+                naive_s=naive_seconds,
+                both_dialects=both_dialects,
+                **common,
+            )
+        )
 
 
 def _run(measurement: Coroutine[Any, Any, str]) -> None:

@@ -18,9 +18,10 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from ray.serve.schema import ServeDeploySchema
+    from ray.serve.schema import ApplicationStatusOverview, ServeDeploySchema
 
 START_S = 280.0
+END_SESSIONS_S = 20.0
 
 # Ray Serve reads these when its processes start; measured on two cores: a call between replicas takes a third of the
 # time, and an upload streams through the proxy instead of being kept in memory twice.
@@ -159,8 +160,24 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         console.print("Stopping…")
         return 0
     finally:
+        _end_sessions([application.name for application in schema.applications[1:]])
         ray_serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
         ray.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
+
+
+def _end_sessions(applications: list[str]) -> None:
+    """Stop the applications of sockets first: sessions end with what they have heard while the proxy still stands."""
+    from ray import serve as ray_serve
+
+    for name in applications:
+        with suppress(Exception):  # the rest is stopped anyway
+            ray_serve.delete(name, _blocking=False)  # type: ignore[no-untyped-call, unused-ignore]
+    deadline_s = time.monotonic() + END_SESSIONS_S
+    while applications and time.monotonic() < deadline_s:
+        with suppress(Exception):
+            if not set(applications) & set(ray_serve.status().applications):
+                return
+        time.sleep(0.1)
 
 
 def _transcribe(path: Path, url: str, stop: threading.Event) -> None:
@@ -195,7 +212,7 @@ def _wait_until_running(stop: threading.Event) -> bool:
     with console.status("Loading models…") as line:
         while time.monotonic() < deadline and not stop.is_set():
             applications = ray_serve.status().applications.values()
-            failed = [a for a in applications if a.status in {"DEPLOY_FAILED", "UNHEALTHY"}]
+            failed = [application for application in applications if cannot_start(application)]
             if failed:
                 console.print(f"[red]The service could not start:[/] {failed[0].message}", markup=False)
                 return False
@@ -204,7 +221,20 @@ def _wait_until_running(stop: threading.Event) -> bool:
             waiting = [n for a in applications for n, d in a.deployments.items() if d.status != "HEALTHY"]
             line.update(f"Loading models… waiting for {', '.join(sorted(waiting)) or 'Serve'}")
             stop.wait(0.2)
+    if not stop.is_set():
+        console.print(f"[red]The service was not ready within {START_S:g} s.[/]")
     return False
+
+
+def cannot_start(application: ApplicationStatusOverview) -> bool:
+    """Tell whether an application failed in a way that waiting does not mend.
+
+    Serve also calls a deployment failed whose replica died after it had started; that one it replaces.
+    """
+    bad = {"DEPLOY_FAILED", "UNHEALTHY"}
+    failed = [deployment for deployment in application.deployments.values() if deployment.status in bad]
+    only_died = failed and all(deployment.status_trigger == "HEALTH_CHECK_FAILED" for deployment in failed)
+    return application.status in bad and not only_died
 
 
 def _n_nodes() -> int:

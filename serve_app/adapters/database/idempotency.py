@@ -39,7 +39,9 @@ class SqlIdempotency:
         if row is not None and bytes(row["fingerprint"]) != fingerprint:
             raise Conflict("Another request was already made with this Idempotency-Key; use a new one.")
         if row is None or row["state"] == "running":
-            raise Conflict("The request with this Idempotency-Key is still running; ask again when it has ended.")
+            raise Conflict(
+                "The request with this Idempotency-Key is still running; ask again when it has ended.", retry_after_s=2
+            )
         return Replay(status=row["status"], body=bytes(row["body"]), content_type=row["content_type"])
 
     async def finish(self, account_id: str, key: str, answer: Replay) -> None:

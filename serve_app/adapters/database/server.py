@@ -145,7 +145,9 @@ class EmbeddedPostgres:
             )
 
     def _start(self) -> None:
-        (self.data / "postmaster.pid").unlink(missing_ok=True)  # stale: pid() looked
+        # Stale, since pid() looked: but a killed server that nobody has reaped yet would still count as theirs.
+        for lock in (self.data / "postmaster.pid", self.socket_dir / ".s.PGSQL.5432.lock"):
+            lock.unlink(missing_ok=True)
         for place in (self.socket_dir, self.directory / "log"):
             place.mkdir(mode=0o700, exist_ok=True)
             self._system_user.own(place)

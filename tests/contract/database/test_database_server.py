@@ -73,6 +73,17 @@ async def test_it_keeps_what_was_committed_when_it_is_killed(server: EmbeddedPos
             assert await database.ledger.balance(account.id) == 7  # the same pool, without being told
 
 
+def test_it_is_started_again_though_the_system_still_counts_the_killed_one(server: EmbeddedPostgres) -> None:
+    for _ in range(3):
+        pid = server.pid()
+        assert pid is not None
+        psutil.Process(pid).kill()  # a zombie until its parent, which may be slow, takes note
+        while server.pid() is not None:
+            os.sched_yield()
+        server.start()
+        psycopg.connect(server.url).close()
+
+
 def test_it_listens_on_no_network_and_asks_for_the_password(server: EmbeddedPostgres) -> None:
     with psycopg.connect(server.url) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)

@@ -29,6 +29,7 @@ from serve_app.api.jobs import ROUTERS
 from serve_app.api.objects import router as objects_router
 from serve_app.api.services import ApiSettings, HealthReport, Services
 from serve_app.billing.prices import PriceList
+from serve_app.jobs.idempotency import fingerprint
 from serve_app.jobs.secrets import webhook_secret
 from serve_app.jobs.worker import JobWorker
 from serve_app.ports.checkpoints import Checkpoints
@@ -236,6 +237,18 @@ async def test_an_idempotency_key_makes_one_job_and_one_reservation(site: Site) 
     ]
     assert [start.status_code for start in starts] == [202, 202]
     assert await site.world.database.ledger.balance(account.id) == 8
+
+
+async def test_a_repeated_request_is_told_to_come_again_while_the_first_still_runs(site: Site) -> None:
+    account, client = await paying(site, 10)
+    asked = fingerprint(route="POST /v1/stt/uploads", asked={"content_type": "audio/wav"})
+    begun = site.world.database.idempotency.begin(account.id, "slow", fingerprint=bytes.fromhex(asked), ttl_s=60)
+    assert await begun is None
+    headers = {"Idempotency-Key": "slow"}
+    again = await client.post("/v1/stt/uploads?content_type=audio/wav", headers=headers)
+    assert (again.status_code, again.headers["retry-after"]) == (409, "2")
+    other = await client.post("/v1/stt/uploads?content_type=audio/mpeg", headers=headers)
+    assert (other.status_code, "retry-after" in other.headers) == (409, False)
 
 
 async def test_a_failed_start_can_be_sent_again_under_its_key(site: Site) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from serve_app.adapters import pinned_http
 from serve_app.adapters.fetch import HttpFetcher
+from serve_app.adapters.pinned_http import PinnedHttp
 from serve_app.errors import FileTooLarge, InvalidRequest
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - connects to this machine, which is why it is refused
@@ -72,8 +74,12 @@ class Names:
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
-def local_fetcher(server: Server, **options) -> HttpFetcher:
-    return HttpFetcher(allow_private=True, allowed_ports={server.port}, **options)
+def fetcher_with(*, total_timeout_s: float = 600.0, **options) -> HttpFetcher:
+    return HttpFetcher(http=PinnedHttp(**options), total_timeout_s=total_timeout_s)
+
+
+def local_fetcher(**options) -> HttpFetcher:
+    return fetcher_with(allow_private=True, **options)
 
 
 def no_file(path: Path) -> bool:
@@ -90,7 +96,7 @@ async def refused(fetcher: HttpFetcher, url: str, to_path: Path, match: str, **o
 async def test_a_file_arrives_whole_under_the_name_in_its_url(tmp_path):
     async with serving({"/audio/Team%20call.mp3": response()}) as server:
         url = f"http://127.0.0.1:{server.port}/audio/Team%20call.mp3?token=secret"
-        name = await local_fetcher(server).fetch(url, to_path=str(tmp_path / "x"), max_bytes=len(MEDIA))
+        name = await local_fetcher().fetch(url, to_path=str(tmp_path / "x"), max_bytes=len(MEDIA))
     assert name == "Team call.mp3"
     assert (tmp_path / "x").read_bytes() == MEDIA
 
@@ -109,7 +115,7 @@ async def test_a_file_arrives_whole_under_the_name_in_its_url(tmp_path):
 )
 async def test_the_server_may_name_the_file_but_not_a_folder(tmp_path, disposition, name):
     async with serving({"/a": response(Content_Disposition=disposition)}) as server:
-        fetcher = local_fetcher(server)
+        fetcher = local_fetcher()
         url = f"http://127.0.0.1:{server.port}/a"
         assert await fetcher.fetch(url, to_path=str(tmp_path / "x"), max_bytes=1 << 20) == name
 
@@ -121,7 +127,7 @@ async def test_a_file_that_announces_too_many_bytes_is_refused_at_once(tmp_path)
     async with serving({"/a": response()}) as server:
         url = f"http://127.0.0.1:{server.port}/a"
         with pytest.raises(FileTooLarge) as caught:
-            await local_fetcher(server).fetch(url, to_path=str(tmp_path / "x"), max_bytes=len(MEDIA) - 1)
+            await local_fetcher().fetch(url, to_path=str(tmp_path / "x"), max_bytes=len(MEDIA) - 1)
     assert caught.value.details == {"limit": len(MEDIA) - 1}
     assert not (tmp_path / "x").exists()
 
@@ -140,7 +146,7 @@ async def test_a_file_without_an_announced_length_is_cut_off_at_the_limit(tmp_pa
     async with serving({"/a": endless}) as server:
         url = f"http://127.0.0.1:{server.port}/a"
         with pytest.raises(FileTooLarge):
-            await local_fetcher(server).fetch(url, to_path=str(tmp_path / "x"), max_bytes=1 << 20)
+            await local_fetcher().fetch(url, to_path=str(tmp_path / "x"), max_bytes=1 << 20)
     assert sent < 64 << 20
     assert not (tmp_path / "x").exists()
 
@@ -154,7 +160,7 @@ async def test_a_server_that_trickles_is_given_up_after_the_total_time(tmp_path)
             await asyncio.sleep(0.01)
 
     async with serving({"/a": trickle}) as server:
-        fetcher = local_fetcher(server, total_timeout_s=0.3)
+        fetcher = local_fetcher(total_timeout_s=0.3)
         await refused(fetcher, f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "within 0.3 s")
 
 
@@ -163,13 +169,13 @@ async def test_a_server_that_says_nothing_is_given_up(tmp_path):
         await asyncio.sleep(30)
 
     async with serving({"/a": silent}) as server:
-        fetcher = local_fetcher(server, read_timeout_s=0.2)
-        await refused(fetcher, f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "did not deliver")
+        fetcher = local_fetcher(read_timeout_s=0.2)
+        await refused(fetcher, f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "did not answer")
 
 
 async def test_a_connection_that_breaks_leaves_no_file(tmp_path):
     async with serving({"/a": response()[:-100]}) as server:
-        await refused(local_fetcher(server), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "did not deliver")
+        await refused(local_fetcher(), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "did not deliver")
 
 
 # Addresses
@@ -181,8 +187,8 @@ async def test_a_connection_that_breaks_leaves_no_file(tmp_path):
 )
 async def test_a_name_of_a_private_address_is_refused_without_a_connection(tmp_path, address):
     async with serving({"/a": response()}) as server:
-        fetcher = HttpFetcher(allowed_ports={server.port}, resolve=Names(media_test=[[address]]))
-        await refused(fetcher, f"http://media.test:{server.port}/a", tmp_path / "x", "not a public internet address")
+        fetcher = fetcher_with(allowed_ports={server.port}, resolve=Names(media_test=[[address]]))
+        await refused(fetcher, f"http://media.test:{server.port}/a", tmp_path / "x", "does not lead to a public")
     assert server.requests == []
 
 
@@ -192,17 +198,16 @@ async def test_a_name_of_a_private_address_is_refused_without_a_connection(tmp_p
 )
 async def test_no_spelling_of_this_machine_gets_through(tmp_path, host):
     async with serving({"/a": response()}) as server:
-        await refused(
-            HttpFetcher(allowed_ports={server.port}), f"http://{host}:{server.port}/a", tmp_path / "x", "host|URL"
-        )
+        fetcher = fetcher_with(allowed_ports={server.port})
+        await refused(fetcher, f"http://{host}:{server.port}/a", tmp_path / "x", "public|host|URL")
     assert server.requests == []
 
 
 async def test_a_name_that_resolves_differently_the_second_time_gains_nothing(tmp_path):
     names = Names(media_test=[["192.0.2.1"], ["127.0.0.1"]])
     async with serving({"/a": response()}) as server:
-        fetcher = HttpFetcher(allowed_ports={server.port}, resolve=names)
-        await refused(fetcher, f"http://media.test:{server.port}/a", tmp_path / "x", "not a public")
+        fetcher = fetcher_with(allowed_ports={server.port}, resolve=names)
+        await refused(fetcher, f"http://media.test:{server.port}/a", tmp_path / "x", "does not lead to a public")
     assert names.asked == ["media.test"]
     assert server.requests == []
 
@@ -210,7 +215,7 @@ async def test_a_name_that_resolves_differently_the_second_time_gains_nothing(tm
 async def test_the_connection_goes_to_the_checked_address_and_keeps_the_name(tmp_path):
     names = Names(media_test=[["127.0.0.1"], ["192.0.2.1"]])
     async with serving({"/a": response()}) as server:
-        fetcher = local_fetcher(server, resolve=names)
+        fetcher = local_fetcher(resolve=names)
         await fetcher.fetch(f"http://media.test:{server.port}/a", to_path=str(tmp_path / "x"), max_bytes=1 << 20)
         assert f"Host: media.test:{server.port}\r\n" in server.requests[0]
     assert names.asked == ["media.test"]
@@ -218,13 +223,15 @@ async def test_the_connection_goes_to_the_checked_address_and_keeps_the_name(tmp
 
 async def test_the_next_address_is_tried_when_one_does_not_answer(tmp_path):
     async with serving({"/a": response()}) as server:
-        fetcher = local_fetcher(server, resolve=Names(media_test=[["127.0.0.9", "127.0.0.1"]]))
+        fetcher = local_fetcher(resolve=Names(media_test=[["127.0.0.9", "127.0.0.1"]]))
         await fetcher.fetch(f"http://media.test:{server.port}/a", to_path=str(tmp_path / "x"), max_bytes=1 << 20)
     assert (tmp_path / "x").read_bytes() == MEDIA
 
 
 async def test_an_unknown_host_is_told(tmp_path):
-    await refused(HttpFetcher(resolve=Names()), "http://nowhere.test/a", tmp_path / "x", "nowhere.test is not known")
+    await refused(
+        fetcher_with(resolve=Names()), "http://nowhere.test/a", tmp_path / "x", "names a host that is not known"
+    )
 
 
 # URLs
@@ -250,7 +257,7 @@ async def test_an_unknown_host_is_told(tmp_path):
     ],
 )
 async def test_urls_of_other_kinds_are_refused(tmp_path, url, match):
-    error = await refused(HttpFetcher(resolve=Names(example_org=[["8.8.8.8"]])), url, tmp_path / "x", match)
+    error = await refused(fetcher_with(resolve=Names(example_org=[["8.8.8.8"]])), url, tmp_path / "x", match)
     assert error.details == {"field": "url"}
 
 
@@ -262,7 +269,7 @@ async def test_a_redirect_is_followed_by_name(tmp_path):
         there = f"http://two.test:{server.port}/b"
         server.answers["/a"] = response(b"", "302 Found", Location=there)
         names = Names(one_test=[["127.0.0.1"]], two_test=[["127.0.0.1"]])
-        fetcher = local_fetcher(server, resolve=names)
+        fetcher = local_fetcher(resolve=names)
         name = await fetcher.fetch(f"http://one.test:{server.port}/a", to_path=str(tmp_path / "x"), max_bytes=1 << 20)
     assert name == "b"
     assert names.asked == ["one.test", "two.test"]
@@ -270,7 +277,7 @@ async def test_a_redirect_is_followed_by_name(tmp_path):
 
 async def test_a_relative_redirect_stays_on_the_named_host(tmp_path):
     async with serving({"/a/b": response(b"", "301 Moved", Location="../c?x=1"), "/c": response()}) as server:
-        fetcher = local_fetcher(server, resolve=Names(one_test=[["127.0.0.1"]]))
+        fetcher = local_fetcher(resolve=Names(one_test=[["127.0.0.1"]]))
         await fetcher.fetch(f"http://one.test:{server.port}/a/b", to_path=str(tmp_path / "x"), max_bytes=1 << 20)
         assert f"Host: one.test:{server.port}" in server.requests[1]
         assert server.requests[1].startswith("GET /c?x=1 ")
@@ -279,8 +286,8 @@ async def test_a_relative_redirect_stays_on_the_named_host(tmp_path):
 @pytest.mark.parametrize(
     ("location", "match"),
     [
-        ("http://inside.test:{port}/b", "inside.test is not a public"),
-        ("http://169.254.169.254:{port}/latest/meta-data", "169.254.169.254 is not a public"),
+        ("http://inside.test:{port}/b", "redirect of outside.test does not lead to a public"),
+        ("http://169.254.169.254:{port}/latest/meta-data", "redirect of outside.test does not lead to a public"),
         ("http://outside.test:22/b", "ports"),
         ("file:///etc/passwd", "http:// or https://"),
         ("http://user:pass@outside.test:{port}/b", "user name"),
@@ -288,21 +295,21 @@ async def test_a_relative_redirect_stays_on_the_named_host(tmp_path):
 )
 async def test_every_hop_of_a_redirect_is_checked(tmp_path, monkeypatch, location, match):
     public = {"127.0.0.1"}  # the local server plays a public host
-    monkeypatch.setattr("serve_app.adapters.fetch.is_public", lambda address: address in public)
+    monkeypatch.setattr(pinned_http, "is_public", lambda address: address in public)
 
     async def names(host: str, _port: int) -> list[str]:
         return {"outside.test": ["127.0.0.1"], "inside.test": ["10.0.0.1"]}.get(host, [host])
 
     async with serving({"/b": response()}) as server:
         server.answers["/a"] = response(b"", "307 Temporary", Location=location.format(port=server.port))
-        fetcher = HttpFetcher(allowed_ports={server.port}, resolve=names)
+        fetcher = fetcher_with(allowed_ports={server.port}, resolve=names)
         await refused(fetcher, f"http://outside.test:{server.port}/a", tmp_path / "x", match)
         assert len(server.requests) == 1
 
 
 async def test_redirects_without_end_are_given_up_after_five(tmp_path):
     async with serving({"/a": response(b"", "302 Found", Location="/a")}) as server:
-        await refused(local_fetcher(server), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "more than 5 times")
+        await refused(local_fetcher(), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "more than 5 times")
         assert len(server.requests) == 6
 
 
@@ -314,22 +321,22 @@ async def test_redirects_without_end_are_given_up_after_five(tmp_path):
 )
 async def test_the_servers_refusal_is_named(tmp_path, status):
     async with serving({"/a": response(b"", status)}) as server:
-        await refused(local_fetcher(server), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", f"answered {status}")
+        await refused(local_fetcher(), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", f"answered {status}")
 
 
 async def test_a_web_page_is_not_mistaken_for_media(tmp_path):
     async with serving({"/a": response(b"<html>", Content_Type="text/html; charset=utf-8")}) as server:
-        await refused(local_fetcher(server), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "web page")
+        await refused(local_fetcher(), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "web page")
 
 
 async def test_a_compressed_answer_is_refused_rather_than_inflated(tmp_path):
     async with serving({"/a": response(b"\x1f\x8b", Content_Encoding="gzip")}) as server:
-        await refused(local_fetcher(server), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "compressed")
+        await refused(local_fetcher(), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "compressed")
 
 
 async def test_what_is_no_http_is_told(tmp_path):
     async with serving({"/a": b"SSH-2.0-OpenSSH_9.2\r\n"}) as server:
-        await refused(local_fetcher(server), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "did not deliver")
+        await refused(local_fetcher(), f"http://127.0.0.1:{server.port}/a", tmp_path / "x", "did not answer")
 
 
 # Secrets
@@ -338,7 +345,7 @@ async def test_what_is_no_http_is_told(tmp_path):
 async def test_neither_logs_nor_errors_carry_the_query(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     async with serving({"/a": response()}) as server:
-        fetcher = local_fetcher(server)
+        fetcher = local_fetcher()
         url = f"http://127.0.0.1:{server.port}/a?signature=hunter2"
         await fetcher.fetch(url, to_path=str(tmp_path / "x"), max_bytes=1 << 20)
         missing = url.replace("/a?", "/missing?")
@@ -351,7 +358,7 @@ async def test_proxies_of_the_environment_are_not_used(tmp_path, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     async with serving({"/a": response()}) as server:
         url = f"http://media.test:{server.port}/a"
-        fetcher = local_fetcher(server, resolve=Names(media_test=[["127.0.0.1"]]))
+        fetcher = local_fetcher(resolve=Names(media_test=[["127.0.0.1"]]))
         await fetcher.fetch(url, to_path=str(tmp_path / "x"), max_bytes=1 << 20)
 
 
@@ -392,7 +399,6 @@ async def test_tls_verifies_the_name_though_the_connection_goes_to_an_address(tm
     identity.load_cert_chain(certificate)
     async with serving({"/a": response()}, tls=identity) as server:
         fetcher = local_fetcher(
-            server,
             tls=ssl.create_default_context(cafile=str(certificate)),
             resolve=Names(media_test=[["127.0.0.1"]], other_test=[["127.0.0.1"]]),
         )
@@ -401,5 +407,5 @@ async def test_tls_verifies_the_name_though_the_connection_goes_to_an_address(tm
             await fetcher.fetch(url, to_path=str(tmp_path / "x"), max_bytes=1 << 20)
             assert (tmp_path / "x").read_bytes() == MEDIA
         else:
-            await refused(fetcher, url, tmp_path / "x", "No connection")
+            await refused(fetcher, url, tmp_path / "x", "no connection")
             assert server.requests == []

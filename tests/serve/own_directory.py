@@ -1,0 +1,89 @@
+"""A service with a data directory of its own, which may be killed as a whole and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from cluster import OwnService, raylet_behind, set_replicas
+
+from configs.load import read_profile
+from configs.storage import embedded_server
+from serve_app.adapters.weights import default_data_dir
+from serve_app.cli.service import started_service
+
+GONE_S = 20.0
+
+
+@contextmanager
+def own_profile(**args: Any) -> Iterator[Path]:
+    """Write the embedded profile, with these `args` beside its own, over a fresh data directory with all weights."""
+    # Not one of pytest's directories: the database's own user must be able to reach it.
+    directory = Path(tempfile.mkdtemp(prefix="hark-", dir="/tmp"))
+    try:
+        data_dir = directory / "data"
+        data_dir.mkdir()
+        weights = Path(os.environ.get("HARK_DATA_DIR") or default_data_dir()) / "weights"
+        if weights.is_dir():
+            (data_dir / "weights").symlink_to(weights)
+        config = read_profile("embedded")
+        for name, n_replicas in {"recognizer-base": 2, "diarizer": 1}.items():
+            set_replicas(config, name, n_replicas)
+        config["applications"][0]["args"] |= {"data_dir": str(data_dir), **args}
+        profile = directory / "profile.yaml"
+        profile.write_text(yaml.safe_dump(config), encoding="utf-8")
+        yield profile
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def running(profile: Path, environment: Mapping[str, str] | None = None) -> Iterator[OwnService]:
+    """Run the service of a profile for the block; it may be killed in between."""
+    inherited = {name: value for name, value in os.environ.items() if name != "HARK_DATABASE_URL"}
+    command = (sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))
+    with started_service(command, environment={**inherited, **(environment or {})}) as url:
+        yield OwnService(url=url, profile=profile, raylet=raylet_behind(url))
+
+
+def kill_everything(service: OwnService, data_dir: Path) -> list[str]:
+    """Kill every process of the service at once, as a power cut does, and return their names."""
+    session = os.getsid(service.raylet.pid)  # led by `hark serve`; Ray and HAProxy stay in it, PostgreSQL does not
+    killed: list[str] = []
+    deadline_s = time.monotonic() + GONE_S
+    while found := [*_of_session(session), *_of_database(data_dir)]:
+        assert time.monotonic() < deadline_s, found
+        for process in found:
+            with suppress(psutil.Error):
+                killed.append(process.name())
+                process.kill()
+        psutil.wait_procs(found, timeout=1)
+    return killed
+
+
+def _of_session(session: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _of_database(data_dir: Path) -> list[psutil.Process]:
+    cluster = embedded_server(data_dir).data.resolve()
+    found = []
+    for process in psutil.process_iter(["name"]):
+        with suppress(psutil.Error, OSError):
+            if process.info["name"] == "postgres" and Path(process.cwd()) == cluster:
+                found.append(process)
+    return found
