@@ -23,7 +23,3 @@ class ServiceNotThere(BenchmarkError):
 
 class ServiceRefused(BenchmarkError):
     """The service will not serve this client now."""
-
-
-class NoLocalPipeline(BenchmarkError):
-    """The pipeline cannot be built in this process."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import inspect
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
@@ -14,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.dataset import Item, item_by_id, read_items
-from benchmarks.errors import NoLocalPipeline, ServiceRefused
+from benchmarks.errors import ServiceRefused
 from benchmarks.hark_client import HarkClient, carries_text
 from benchmarks.peers.process import Task, default_conditions, run_peer
 from benchmarks.report import RESULTS, Report, Table, number, write_report
@@ -37,7 +35,6 @@ class Timings:
 
     http_s: list[float] = field(default_factory=list)
     in_process_s: list[float] = field(default_factory=list)
-    in_process_missing: str = ""  # why there is no in-process measurement
     eight_at_once_s: list[float] = field(default_factory=list)  # until the last of eight is answered
     eight_by_peer_s: list[float] = field(default_factory=list)  # faster-whisper, one after the other
     first_event_s: list[float] = field(default_factory=list)
@@ -67,7 +64,7 @@ async def measure_latency(
         async def over_http() -> None:
             await _transcribed(client, clip)
 
-        local = await _in_process_call(clip, timings, model)
+        local = _in_process_call(clip, model)
         say("one clip, over HTTP and in-process")
         timings.http_s, timings.in_process_s = await alternated(over_http, local, runs)
         say(f"{AT_ONCE} clips at once, and one at a time through faster-whisper")
@@ -83,9 +80,9 @@ async def measure_latency(
     return write_report(latency_report(clip, long, timings, command=command), results)
 
 
-async def alternated(one: Call, other: Call | None, runs: int) -> tuple[list[float], list[float]]:
-    """Time two calls in turns, after a few unmeasured ones; a missing second call has no times."""
-    calls = [one] if other is None else [one, other]
+async def alternated(one: Call, other: Call, runs: int) -> tuple[list[float], list[float]]:
+    """Time two calls in turns, after a few unmeasured ones."""
+    calls = [one, other]
     times: list[list[float]] = [[], []]
     for measured in (*[False] * _WARM_UPS, *[True] * runs):
         for index, call in enumerate(calls):
@@ -107,24 +104,16 @@ def local_call(transcriber: Transcriber, path: Path, options: TranscribeOptions)
     return call
 
 
-async def _in_process_call(clip: Item, timings: Timings, model: str | None) -> Call | None:
-    options = TranscribeOptions(model=model or "", language=clip.known_language)
-    try:
-        return local_call(await load_local_transcriber(), clip.path, options)
-    except NoLocalPipeline as fault:
-        timings.in_process_missing = str(fault)
-        return None
+def _in_process_call(clip: Item, model: str | None) -> Call:
+    """Load the embedded profile's pipeline into this process."""
+    from configs.load import app_settings, read_profile
+    from deployments.local import local_transcriber
 
-
-async def load_local_transcriber() -> Transcriber:
-    """Build the pipeline with `deployments.local.local_transcriber()`, which may be a coroutine function."""
-    try:
-        factory: Any = importlib.import_module("deployments.local").local_transcriber
-        made: Any = factory()
-        transcriber: Transcriber = await made if inspect.isawaitable(made) else made
-    except Exception as fault:
-        raise NoLocalPipeline(f"the pipeline cannot be built in-process ({type(fault).__name__}: {fault})") from fault
-    return transcriber
+    settings = app_settings(read_profile("embedded"))
+    name, _ = settings.catalogue().resolve(model)
+    return local_call(
+        local_transcriber(settings), clip.path, TranscribeOptions(model=name, language=clip.known_language)
+    )
 
 
 async def _measure_many(client: HarkClient, clips: Sequence[Item], timings: Timings) -> None:
@@ -190,20 +179,19 @@ def latency_report(clip: Item, long: Item, timings: Timings, *, command: str) ->
     rows.append(_row(f"{AT_ONCE} clips at once, until the last answer", timings.eight_at_once_s))
     rows.append(_row(f"{AT_ONCE} clips one at a time through faster-whisper", timings.eight_by_peer_s))
     factors = {
-        "HTTP / in-process": http_s / median(timings.in_process_s) if timings.in_process_s else None,
+        "HTTP / in-process": http_s / median(timings.in_process_s),
         f"rate of {AT_ONCE} at once / faster-whisper one at a time": median(
             [peer / ours for peer, ours in zip(timings.eight_by_peer_s, timings.eight_at_once_s, strict=True)]
         ),
         "beside a long file / idle": median(timings.beside_long_s) / http_s,
         "SSE first text / HTTP": median(timings.first_segment_s) / http_s if timings.first_segment_s else None,
     }
-    missing = f" In-process: {timings.in_process_missing}." if timings.in_process_missing else ""
     tables = [
         Table(
             title="Latency",
             columns=["what", "median s", "lowest – highest s", "requests"],
             rows=rows,
-            note=f"{clip.id}, {clip.seconds:.1f} s, without speakers, warm service.{missing}",
+            note=f"{clip.id}, {clip.seconds:.1f} s, without speakers, warm service.",
         ),
         Table(
             title="Factors", columns=["of", "factor"], rows=[[name, number(value)] for name, value in factors.items()]

@@ -1,4 +1,4 @@
-"""One thread for an engine that takes one call at a time, with cancellation it can see."""
+"""Threads for an engine that takes one call at a time, or a few, with cancellation it can see."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Cancelled = Callable[[], bool]
 
 
 class EngineThread:
-    """Runs calls one after another off the event loop."""
+    """Runs calls in order off the event loop, `at_once` of them side by side."""
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+    def __init__(self, *, at_once: int = 1) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="engine")
 
     async def run(self, call: Callable[[Cancelled], Result]) -> Result:
         """Return `call(cancelled)`; a caller that is cancelled turns `cancelled()` true and drops a waiting call."""

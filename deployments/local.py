@@ -79,8 +79,8 @@ class LocalDetector:
     """Implements ports.VoiceDetector."""
 
     def __init__(self, settings: VoiceDetectorSettings) -> None:
-        self._engine = SileroDetector(threads=settings.threads)
-        self._thread = EngineThread()
+        self._engine = SileroDetector()
+        self._threads = EngineThread(at_once=settings.threads)
 
     async def speech_probabilities(self, recording: Recording, span: Span) -> npt.NDArray[np.float32]:
         heard = with_context(span)
@@ -89,7 +89,7 @@ class LocalDetector:
             read_span(recording, heard),
             context_samples=sample_range(span)[0] - sample_range(heard)[0],
         )
-        return await self._thread.run(lambda cancelled: detect(cancelled=cancelled))
+        return await self._threads.run(lambda cancelled: detect(cancelled=cancelled))
 
 
 class LocalRecognizer:

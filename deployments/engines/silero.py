@@ -29,11 +29,11 @@ class SileroDetector:
     window of 94 frames is heard by itself after 32 frames of context. Keeps no state; may be called from many threads.
     """
 
-    def __init__(self, *, threads: int = 1, model_path: str | None = None) -> None:
+    def __init__(self, *, model_path: str | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         self._session = onnxruntime.InferenceSession(

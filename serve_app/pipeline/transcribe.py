@@ -117,11 +117,11 @@ class TranscriptionPipeline:
         told_words = 0
 
         # It is handed the runner: a reference of its own would be a cycle that keeps the samples until collected.
-        def changed(runner: LaneRunner) -> None:
+        def tell(runner: LaneRunner, *, all_of_them: bool = False) -> None:
             nonlocal told_words
             segments = build_segments(runner.finished_words()[told_words:], self._settings.segments)
             # The last segment may still grow.
-            for segment in segments[:-1]:
+            for segment in segments if all_of_them else segments[:-1]:
                 report(SegmentReady(segment=segment))
                 told_words += len(segment.words)
             progress.recognized(runner.done)
@@ -141,11 +141,16 @@ class TranscriptionPipeline:
                 priority=2 if long else 1,
             ),
             settings=self._settings,
-            changed=changed,
+            changed=tell,
         )
+
+        async def recognize() -> None:
+            await runner.run(self._identifiers[options.model])
+            tell(runner, all_of_them=True)
+
         turns = SpeakerTurns()
         async with cancelling_group() as group:
-            group.create_task(runner.run(self._identifiers[options.model]))
+            group.create_task(recognize())
             if options.diarize and self._diarizer is not None:
                 turns = await diarize(
                     listened.recording,

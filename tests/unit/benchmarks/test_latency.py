@@ -5,8 +5,7 @@ import pytest
 
 from benchmarks import latency
 from benchmarks.dataset import Item
-from benchmarks.errors import NoLocalPipeline
-from benchmarks.latency import Timings, alternated, latency_report, load_local_transcriber, local_call
+from benchmarks.latency import Timings, alternated, latency_report, local_call
 from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions
 
 
@@ -31,15 +30,6 @@ async def test_calls_take_turns_and_the_first_are_not_measured() -> None:
     assert calls == ["one", "other"] * (3 + latency._WARM_UPS)
 
 
-async def test_a_missing_call_has_no_times() -> None:
-    async def one() -> None:
-        pass
-
-    first, second = await alternated(one, None, 2)
-
-    assert (len(first), second) == (2, [])
-
-
 async def test_an_in_process_call_runs_the_pipeline_to_its_end() -> None:
     seen: list[str] = []
 
@@ -53,16 +43,6 @@ async def test_an_in_process_call_runs_the_pipeline_to_its_end() -> None:
     await local_call(FakeTranscriber(), Path("a.wav"), TranscribeOptions(model="base", language="en"))()
 
     assert seen == ["a.wav en", "end"]
-
-
-async def test_a_pipeline_that_cannot_be_built_here_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise ImportError(f"no {name}")
-
-    monkeypatch.setattr("importlib.import_module", missing)
-
-    with pytest.raises(NoLocalPipeline, match=r"no deployments\.local"):
-        await load_local_transcriber()
 
 
 def test_factors_are_taken_between_medians_and_within_rounds() -> None:
@@ -82,22 +62,6 @@ def test_factors_are_taken_between_medians_and_within_rounds() -> None:
     assert factors["rate of 8 at once / faster-whisper one at a time"] == pytest.approx(2)
     assert factors["beside a long file / idle"] == pytest.approx(2)
     assert factors["SSE first text / HTTP"] == pytest.approx(0.5)
-
-
-def test_without_an_in_process_pipeline_the_report_says_why() -> None:
-    timings = Timings(
-        http_s=[0.5],
-        in_process_missing="no models",
-        eight_at_once_s=[2.0],
-        eight_by_peer_s=[4.0],
-        first_event_s=[0.1],
-        beside_long_s=[1.0],
-    )
-
-    report = latency_report(item("clip", 10), item("long", 600), timings, command="")
-
-    assert report.numbers["factors"]["HTTP / in-process"] is None
-    assert "no models" in report.tables[0].note
 
 
 def test_clips_sent_at_once_are_different_and_alike_in_length() -> None:
