@@ -16,6 +16,7 @@ import numpy.typing as npt
 from deployments.engines.whisper_words import (
     AlignedWord,
     TokenRun,
+    after_prefix,
     build_segments,
     compression_ratio,
     merge_marks,
@@ -28,11 +29,16 @@ from serve_app.ports.speech import Recognition, RecognizeOptions
 FRAMES_PER_SECOND = 100  # of the log-mel features; the encoder halves it
 WINDOW_FRAMES = 3000  # 30 s: what the encoder was trained on
 ALIGNMENT_STEP_S = 0.02
+MAX_TOKENS_PER_S = 10
+MARK_TOKENS = 20  # for timestamps
+MAX_PREFIX_TOKENS = 160  # of 448 in all; half a minute of speech has fewer
+TIGHT_MARGIN_FRAMES = 300  # silence after a tight chunk: the encoder was trained on windows with much of it
+TIGHT_STEP_FRAMES = 100  # lengths are rounded up to this, so that chunks can share a batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedWindow:
-    """A window after the encoder: `states` is (1, 1500, n_dims); the language is settled."""
+    """A window after the encoder: `states` is (1, n_frames / 2, n_dims); the language is settled."""
 
     states: npt.NDArray[Any]
     duration_s: float
@@ -43,7 +49,7 @@ class EncodedWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decoded:
-    tokens: tuple[int, ...]
+    tokens: tuple[int, ...]  # what follows the prefix
     avg_logprob: float
     no_speech_prob: float
 
@@ -82,9 +88,7 @@ class FasterWhisperRecognizer:
 
     def encode(self, waveform: Waveform, options: RecognizeOptions) -> EncodedWindow:
         """Encode up to 30 s, and detect the language if the options leave it open."""
-        features = self._model.feature_extractor(waveform, padding=160)[:, :WINDOW_FRAMES]
-        padded = np.pad(features, ((0, 0), (0, WINDOW_FRAMES - features.shape[1])))
-        output = self._model.encode(padded[None].astype(np.float32))
+        output = self._model.encode(self._features(waveform, tight=options.tight))
         language, probability = options.language or "en", 1.0
         if options.language is None and self.multilingual:
             probabilities = self._language_probabilities(output, options.language_candidates)
@@ -99,9 +103,17 @@ class FasterWhisperRecognizer:
 
     def identify(self, waveform: Waveform, candidates: Sequence[str]) -> dict[str, float]:
         """Return language -> probability, over the candidates if there are any."""
+        return self._language_probabilities(self._model.encode(self._features(waveform)), candidates)
+
+    def _features(self, waveform: Waveform, *, tight: bool = False) -> npt.NDArray[np.float32]:
+        """Return (1, n_mels, n_frames): a whole window, or, tight, the waveform's length with a margin."""
         features = self._model.feature_extractor(waveform, padding=160)[:, :WINDOW_FRAMES]
-        padded = np.pad(features, ((0, 0), (0, WINDOW_FRAMES - features.shape[1])))
-        return self._language_probabilities(self._model.encode(padded[None].astype(np.float32)), candidates)
+        n_frames = WINDOW_FRAMES
+        if tight:
+            needed = features.shape[1] + TIGHT_MARGIN_FRAMES
+            n_frames = min(-(-needed // TIGHT_STEP_FRAMES) * TIGHT_STEP_FRAMES, WINDOW_FRAMES)
+        padded: npt.NDArray[np.float32] = np.pad(features, ((0, 0), (0, n_frames - features.shape[1])))
+        return padded[None].astype(np.float32)
 
     def decode(self, windows: Sequence[EncodedWindow]) -> list[Recognition]:
         """Decode and align a batch; windows may differ in language, task and prompt."""
@@ -109,26 +121,30 @@ class FasterWhisperRecognizer:
         groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         prompts = [self._prompt(w) for w in windows]
         for i, window in enumerate(windows):
+            options = window.options
             # CTranslate2 wants the start of transcript at one position in all prompts of a batch.
-            groups[len(prompts[i]), window.options.temperature, window.options.retry].append(i)
+            alike = (len(prompts[i]), options.temperature, options.retry, options.beam_size, window.states.shape[1])
+            groups[alike].append(i)
         for members in groups.values():
             states = self._from_array(np.concatenate([windows[i].states for i in members]))
-            decoded = self._generate(states, [prompts[i] for i in members], windows[members[0]].options)
+            decoded = self._generate(states, [prompts[i] for i in members], [windows[i] for i in members])
             for i, recognition in zip(members, self._recognitions([windows[i] for i in members], decoded), strict=True):
                 results[i] = recognition
         return [r for r in results if r is not None]
 
-    def _generate(self, states: Any, prompts: list[list[int]], options: RecognizeOptions) -> list[_Decoded]:
+    def _generate(self, states: Any, prompts: list[list[int]], windows: list[EncodedWindow]) -> list[_Decoded]:
+        options = windows[0].options
+        prefixes = [self._prefix(window) for window in windows]
         sampling = options.temperature > 0
         results = self._model.model.generate(
             states,
             prompts,
-            beam_size=1 if sampling else self._beam_size,
+            beam_size=1 if sampling else options.beam_size or self._beam_size,
             num_hypotheses=5 if sampling else 1,
             sampling_topk=0 if sampling else 1,
             sampling_temperature=options.temperature if sampling else 1.0,
             no_repeat_ngram_size=(0, 5, 3)[min(options.retry, 2)],
-            max_length=self._model.max_length,
+            max_length=self._max_length(windows, prompts),
             max_initial_timestamp_index=50,  # 1 s: the first word may start that late in the window
             suppress_tokens=list(self._suppressed),
             return_scores=True,
@@ -136,13 +152,20 @@ class FasterWhisperRecognizer:
         )
         return [
             _Decoded(
-                tokens=tuple(r.sequences_ids[0]),
+                tokens=tuple(r.sequences_ids[0][len(prefix) + 1 if prefix else 0 :]),  # the prefix comes back too
                 # The score is the mean over the tokens; the mean over tokens and end of text is the usual measure.
                 avg_logprob=r.scores[0] * len(r.sequences_ids[0]) / (len(r.sequences_ids[0]) + 1),
                 no_speech_prob=r.no_speech_prob,
             )
-            for r in results
+            for r, prefix in zip(results, prefixes, strict=True)
         ]
+
+    def _max_length(self, windows: Sequence[EncodedWindow], prompts: Sequence[Sequence[int]]) -> int:
+        """A tight window that goes on after its end repeats itself: it gets no more tokens than can be spoken in it."""
+        if not windows[0].options.tight:
+            return int(self._model.max_length)
+        spoken = round(max(w.duration_s for w in windows) * MAX_TOKENS_PER_S)
+        return min(len(prompts[0]) + spoken + MARK_TOKENS, int(self._model.max_length))
 
     def _recognitions(self, windows: list[EncodedWindow], decoded: list[_Decoded]) -> list[Recognition]:
         tokenizer = self._tokenizer(windows[0].language, windows[0].options.task)
@@ -151,6 +174,8 @@ class FasterWhisperRecognizer:
         ]
         by_language: dict[tuple[str, str], list[int]] = defaultdict(list)
         for i, window in enumerate(windows):
+            if window.options.tight:  # not trained on windows so short, it may begin again after the end
+                runs[i] = [run for run in runs[i] if run.start_s < window.duration_s]
             if runs[i]:
                 by_language[window.language, window.options.task].append(i)
         words: dict[int, list[AlignedWord]] = {}
@@ -171,7 +196,7 @@ class FasterWhisperRecognizer:
         alignments = [
             self._model.find_alignment(
                 tokenizer,
-                [[token for run in item for token in run.tokens]],
+                [self._prefix(window) + [token for run in item for token in run.tokens]],
                 self._from_array(window.states),
                 [min(math.ceil(window.duration_s * FRAMES_PER_SECOND), WINDOW_FRAMES)],
             )[0]
@@ -182,17 +207,19 @@ class FasterWhisperRecognizer:
                 merge_marks(
                     [
                         AlignedWord(
-                            text=w["word"],
-                            n_tokens=len(w["tokens"]),
+                            text=text,
+                            n_tokens=n_tokens,
                             start_s=float(w["start"]),
                             end_s=float(w["end"]),
                             probability=float(w["probability"]),
                         )
-                        for w in alignment
+                        for w, text, n_tokens in after_prefix(
+                            alignment, len(self._prefix(window)), decode=tokenizer.decode
+                        )
                     ]
                 )
             )
-            for alignment in alignments
+            for window, alignment in zip(windows, alignments, strict=True)
         ]
 
     def _language_probabilities(self, output: Any, candidates: Sequence[str]) -> dict[str, float]:
@@ -204,7 +231,15 @@ class FasterWhisperRecognizer:
     def _prompt(self, window: EncodedWindow) -> list[int]:
         tokenizer = self._tokenizer(window.language, window.options.task)
         previous = tokenizer.encode(" " + window.options.prompt.strip()) if window.options.prompt else []
-        return list(self._model.get_prompt(tokenizer, previous))
+        prompt = list(self._model.get_prompt(tokenizer, previous))
+        prefix = self._prefix(window)
+        return [*prompt, tokenizer.timestamp_begin, *prefix] if prefix else prompt
+
+    def _prefix(self, window: EncodedWindow) -> list[int]:
+        if not window.options.prefix:
+            return []
+        tokenizer = self._tokenizer(window.language, window.options.task)
+        return list(tokenizer.encode(window.options.prefix))[-MAX_PREFIX_TOKENS:]
 
     def _tokenizer(self, language: str, task: str) -> Any:
         key = (language, task)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from serve_app.transcript.model import Segment, Word, join_words
 
@@ -51,6 +52,21 @@ def split_runs(tokens: Sequence[int], *, timestamp_begin: int, end_of_text: int)
     if text:
         runs.append(TokenRun(start_s=start_s, end_s=None, tokens=tuple(text)))
     return runs
+
+
+def after_prefix(
+    alignment: Sequence[Mapping[str, Any]], n_prefix: int, *, decode: Callable[[list[int]], str]
+) -> list[tuple[Mapping[str, Any], str, int]]:
+    """Return (word, text, n_tokens) for what follows `n_prefix` tokens; of a word over the border, the rest."""
+    kept: list[tuple[Mapping[str, Any], str, int]] = []
+    position = 0
+    for word in alignment:
+        tokens = list(word["tokens"])
+        new = tokens[max(n_prefix - position, 0) :]
+        position += len(tokens)
+        if new:
+            kept.append((word, word["word"] if len(new) == len(tokens) else decode(new), len(new)))
+    return kept
 
 
 def merge_marks(words: Sequence[AlignedWord]) -> list[AlignedWord]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Literal
 
 from serve_app.admission.callers import Caller
 from serve_app.admission.plans import DAY_S, MONTH_S, Plan
@@ -17,6 +18,8 @@ from serve_app.ports.stores import Stores
 log = logging.getLogger("hark.admission")
 
 HOLD_S = 60.0
+
+Work = Literal["audio", "text"]  # what a plan's allowances tell apart
 
 
 class Ticket:
@@ -30,8 +33,10 @@ class Ticket:
         *,
         feature: str,
         reference: str,
+        work: Work = "audio",
         hold_s: float = HOLD_S,
     ) -> None:
+        self._on_audio = work == "audio"
         self._stores = stores
         self._prices = prices
         self._hold_s = hold_s
@@ -46,6 +51,7 @@ class Ticket:
         self._reservation: Reservation | None = None
         self._covered_s = 0.0
         self._completed = False
+        self.surcharges: tuple[str, ...] = ()  # by name; they count from the next `cover` or `complete` on
         self.answered = False  # something of the result was sent: a day's allowance does not come back
 
     async def take(self) -> None:
@@ -53,11 +59,11 @@ class Ticket:
         plan, stores = self._plan, self._stores
         if plan.concurrency is not None:
             self._lease = await stores.leases.acquire(self._bucket, cap=plan.concurrency, ttl_s=self._hold_s)
-        if plan.requests_per_day is not None:
-            self._request_use = await stores.quotas.use(
-                f"requests:{self._bucket}", cap=plan.requests_per_day, window_s=DAY_S
-            )
-        if plan.audio_s_per_month is not None:
+        requests = plan.requests_per_day if self._on_audio else plan.text_requests_per_day
+        if requests is not None:
+            bucket = f"{'requests' if self._on_audio else 'texts'}:{self._bucket}"
+            self._request_use = await stores.quotas.use(bucket, cap=requests, window_s=DAY_S)
+        if self._on_audio and plan.audio_s_per_month is not None:
             used_s = await stores.quotas.used(self._audio_bucket)
             if used_s >= plan.audio_s_per_month:
                 await self._use_audio(plan.audio_s_per_month, 1)
@@ -85,19 +91,39 @@ class Ticket:
                 self._audio_use = None
             await self._use_audio(cap_s, max(1, round(audio_s)))
         if self._reservation is not None:
-            needed = self._prices.to_reserve(self._feature, audio_s)
+            needed = self._prices.to_reserve(self._feature, audio_s, surcharges=self.surcharges)
             if needed > self._reservation.credits:
                 with _unless_forgotten():
                     self._reservation = await self._stores.ledger.raise_to(self._reservation.id, needed)
         self._covered_s = audio_s
 
-    async def complete(self, *, audio_s: float, transcript: NewTranscript | None = None) -> None:
-        """Charge the work, count it, and keep its transcript, all or nothing. The work itself is done by now."""
+    async def cover_text(self, characters: int) -> None:
+        """Make sure that a text is covered by credits. Raises InsufficientCredits or ZeroBalance."""
+        if self._reservation is not None:
+            needed = self._prices.to_reserve(self._feature, characters)
+            if needed > self._reservation.credits:
+                with _unless_forgotten():
+                    self._reservation = await self._stores.ledger.raise_to(self._reservation.id, needed)
+
+    async def complete_text(self, characters: int) -> int:
+        """Charge and count work on a text that is done; return the credits it cost."""
+        await self.cover_text(characters)
+        return await self._finish(self._prices.cost(self._feature, characters), audio_s=0.0, transcript=None)
+
+    async def complete(self, *, audio_s: float, transcript: NewTranscript | None = None) -> int:
+        """Charge the work, count it, and keep its transcript, all or nothing; return the credits it cost.
+
+        The work itself is done by now.
+        """
         await self.cover(audio_s)
+        cost = self._prices.cost(self._feature, audio_s, surcharges=self.surcharges)
+        return await self._finish(cost, audio_s=audio_s, transcript=transcript)
+
+    async def _finish(self, cost: int, *, audio_s: float, transcript: NewTranscript | None) -> int:
         self._completed = self.answered = True
         if self._account_id is None:
-            return
-        credits = self._prices.cost(self._feature, audio_s) if self._reservation else 0
+            return 0
+        credits = cost if self._reservation else 0
         async with self._stores.transaction() as stores:
             if self._reservation is not None:
                 with _unless_forgotten():
@@ -105,6 +131,7 @@ class Ticket:
             await stores.usage.record(self._account_id, feature=self._feature, audio_s=audio_s, credits=credits)
             if transcript is not None:
                 await stores.transcripts.add(transcript)
+        return credits
 
     async def hold(self) -> None:
         """Keep the slot and the reservation for as long as the work runs."""
@@ -165,9 +192,19 @@ class Gate:
         self._hold_s = hold_s
 
     @asynccontextmanager
-    async def admit(self, caller: Caller, *, feature: str, reference: str) -> AsyncIterator[Ticket]:
+    async def admit(
+        self, caller: Caller, *, feature: str, reference: str, work: Work = "audio"
+    ) -> AsyncIterator[Ticket]:
         """Hold a ticket for the block. Raises ConcurrencyLimit, QuotaExceeded, ZeroBalance or InsufficientCredits."""
-        ticket = Ticket(self._stores, self._prices, caller, feature=feature, reference=reference, hold_s=self._hold_s)
+        ticket = Ticket(
+            self._stores,
+            self._prices,
+            caller,
+            feature=feature,
+            reference=reference,
+            work=work,
+            hold_s=self._hold_s,
+        )
         try:
             await ticket.take()
             holding = asyncio.create_task(ticket.hold()) if _can_lapse(caller.plan) else None

@@ -8,12 +8,13 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from serve_app.admission.authentication import Authenticator
 from serve_app.admission.callers import Network
 from serve_app.admission.gate import Gate
 from serve_app.api.services import Services
+from serve_app.api.text.indexing import Indexing
 
 _SCOPE_KEY = "hark.request"
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -45,18 +46,22 @@ def context_of(scope: Mapping[str, Any]) -> RequestContext:
     return cast(RequestContext, scope[_SCOPE_KEY])
 
 
-def services_of(request: Request) -> Services:
+def services_of(request: HTTPConnection) -> Services:
     return cast(Services, request.app.state.services)
 
 
-def networks_of(request: Request) -> tuple[Network, ...]:
+def networks_of(request: HTTPConnection) -> tuple[Network, ...]:
     """Return the networks of the trusted proxies."""
     return cast(tuple[Network, ...], request.app.state.trusted_networks)
 
 
-def authenticator_of(request: Request) -> Authenticator:
+def authenticator_of(request: HTTPConnection) -> Authenticator:
     return cast(Authenticator, request.app.state.authenticator)
 
 
-def gate_of(request: Request) -> Gate:
+def gate_of(request: HTTPConnection) -> Gate:
     return cast(Gate, request.app.state.gate)
+
+
+def indexing_of(request: HTTPConnection) -> Indexing:
+    return cast(Indexing, request.app.state.indexing)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from serve_app.cli import accounts, bench, doctor, jobs, keys, models, serve, transcribe
+from serve_app.cli import accounts, bench, doctor, jobs, keys, models, serve, stream, transcribe
 
 _COMMANDS = (
     serve,
     transcribe,
+    stream,
     models,
     keys,
     accounts,

@@ -65,6 +65,9 @@ class RecognizeOptions:
     retry: int = 0  # 1, 2: decode again after a repetition loop, forbidding repeated n-grams
     request_id: str = ""  # batches are shared fairly between requests
     priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings; lower goes first
+    prefix: str | None = None  # text of the chunk's beginning, already settled; only what follows it is returned
+    beam_size: int | None = None  # None: the recognizer's own
+    tight: bool = False  # encode the chunk alone, not the whole window around it: for chunks of a few seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,340 @@
+"""A stream of speech into words, while it is spoken. No I/O, and no clock but the sound's.
+
+`feed` takes sound and tells what begins or ends; `next_decode` names what the recognizer should hear now, one thing at
+a time; `accept` takes what it heard. An utterance is decoded again and again as it grows. Words that two guesses in a
+row agree on are committed: they are given to the recognizer as the beginning of the next guess, so they are never
+taken back, never doubled and never lost. The window is cut behind committed words, so what a second of speech costs
+does not grow with the stream. After a short silence the utterance is decoded thoroughly, as if it had ended: if the
+silence lasts, the result is the final one and is there at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from serve_app.audio.recording import Waveform
+from serve_app.audio.speech import FRAME_SAMPLES
+from serve_app.ports.speech import Recognition
+from serve_app.streaming.events import Event, SpeechStarted, Update, UtteranceEnded
+from serve_app.streaming.hypothesis import agreed, believable_words, cut_after
+from serve_app.streaming.settings import StreamSettings
+from serve_app.streaming.sound import RecentSound
+from serve_app.streaming.utterance import Utterance, long_enough
+from serve_app.streaming.voice import VoiceState
+from serve_app.transcript.model import Word, join_words
+
+_LEAST_S = 0.1  # a shorter window holds no word
+_STUCK_S = 2.0  # sound behind the committed words in which a guess finds nothing more
+_SAME_S = 0.001  # times are sums of frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decode:
+    """What the recognizer should hear. `samples` begin at `start_s`; `prefix` is what is known of their text."""
+
+    utterance: Utterance
+    kind: Literal["partial", "final"]  # partial ones may be skipped
+    samples: Waveform
+    start_s: float
+    end_s: float
+    prefix: str | None
+    context: str | None  # what was said before them
+    language: str | None
+    language_hint: str | None
+    candidates: tuple[str, ...]
+    retry: int
+
+
+class StreamEngine:
+    """One session."""
+
+    def __init__(
+        self, settings: StreamSettings, *, language: str | None = None, candidates: Sequence[str] = ()
+    ) -> None:
+        self._settings = settings
+        self._sound = RecentSound()
+        self._voice = VoiceState(settings)
+        self._open: Utterance | None = None
+        self._closing: deque[Utterance] = deque()
+        self._flight: Decode | None = None
+        self._past: deque[Word] = deque(maxlen=settings.context_words)  # the last words of earlier utterances
+        self._lag_s = 0.0  # what the last decode took, by the sound that came meanwhile
+        self._n_utterances = 0
+        self._heard_language: str | None = None
+        self._ended = False
+        self.use_languages(language, candidates)
+
+    def use_languages(self, language: str | None, candidates: Sequence[str] = ()) -> None:
+        """From the next utterance on: one language, or find out which, among the candidates if there are any."""
+        self._language = candidates[0] if language is None and len(candidates) == 1 else language
+        self._candidates = tuple(candidates)
+        if self._heard_language not in (self._candidates or (self._heard_language,)):
+            self._heard_language = None
+
+    @property
+    def duration_s(self) -> float:
+        """How much sound was fed."""
+        return self._sound.end_s
+
+    @property
+    def behind_s(self) -> float:
+        """How much sound came since the decode in flight was asked for; 0 when none is."""
+        return self._sound.end_s - self._flight.end_s if self._flight else 0.0
+
+    @property
+    def done(self) -> bool:
+        """Whether everything that was fed has been written down; true between utterances too."""
+        return self._flight is None and self._open is None and not self._closing
+
+    def feed(self, samples: Waveform, probabilities: npt.NDArray[np.float32]) -> list[Event]:
+        """Take whole frames of 512 samples with their speech probabilities."""
+        events: list[Event] = []
+        for i, probability in enumerate(probabilities.tolist()):
+            frame = samples[i * FRAME_SAMPLES : (i + 1) * FRAME_SAMPLES]
+            self._sound.append(frame)
+            events.extend(self._hear_frame(frame, probability))
+        needed = [self._needs_from_s(u) for u in (*self._closing, self._open) if u is not None]
+        self._sound.forget_before(min([*needed, self._sound.end_s - self._settings.pre_roll_s]))
+        return events
+
+    def finish(self) -> list[Event]:
+        """No more sound comes: end the open utterance. Decode until `done` for the rest."""
+        self._ended = True
+        return self._close() if self._open is not None else []
+
+    def next_decode(self) -> Decode | None:
+        """Return what to decode now; None: nothing, or one is in flight."""
+        if self._flight is not None:
+            return None
+        if self._closing:
+            self._flight = self._thorough(self._closing[0])
+        elif self._open is not None:
+            self._flight = self._of_open(self._open)
+        return self._flight
+
+    def skip(self) -> list[Event]:
+        """Give the decode in flight up. What a final one should have settled ends with the last guess."""
+        flight, self._flight = self._flight, None
+        if flight is None or flight.kind == "partial":
+            if flight is not None:
+                flight.utterance.heard_until_s = flight.end_s
+            return []
+        utterance = flight.utterance
+        utterance.heard_until_s, utterance.heard_out = flight.end_s, True
+        return [self._end(utterance)] if utterance.closed else []
+
+    def accept(self, recognition: Recognition) -> list[Event]:
+        """Take the outcome of the decode in flight."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            raise RuntimeError("a recognition is accepted once for each decode")
+        utterance = flight.utterance
+        self._lag_s = self._sound.end_s - flight.end_s
+        words, looped = believable_words(
+            recognition,
+            start_s=flight.start_s,
+            speech_until_s=utterance.speech_until_s,
+            before=utterance.committed,
+            surely_speech=utterance.rests > 0,  # its words are judged one by one
+        )
+        self._hear_language(utterance, flight, recognition)
+        utterance.heard_until_s = flight.end_s
+        if flight.kind == "final":
+            if looped and utterance.retry < self._settings.max_retries:
+                utterance.retry += 1
+                return []
+            utterance.heard_out = flight.end_s >= utterance.speech_until_s - _SAME_S
+        if utterance.closed and utterance.heard_out:
+            return self._accept_final(utterance, flight, words)
+        return self._accept_guess(utterance, flight, words)
+
+    def _hear_frame(self, frame: Waveform, probability: float) -> list[Event]:
+        spoke = self._voice.speaking
+        self._voice.add(probability)
+        events: list[Event] = []
+        if self._voice.speaking and not spoke:
+            if self._open is None:
+                self._open = self._begin()
+                events.append(SpeechStarted(at_s=self._voice.from_s))
+            self._open.heard_out = False
+        utterance = self._open
+        if utterance is not None:
+            utterance.listen(frame, probability)
+            utterance.speech_until_s = max(self._voice.until_s, utterance.speech_from_s)
+            silence_s = self._sound.end_s - utterance.speech_until_s
+            if not self._voice.speaking and silence_s >= self._settings.utterance_end_s:
+                events.extend(self._close())
+        return events
+
+    def _begin(self) -> Utterance:
+        self._n_utterances += 1
+        earliest_s = max((u.speech_until_s for u in self._closing), default=0.0)
+        return Utterance(
+            id=self._n_utterances,
+            speech_from_s=self._voice.from_s,
+            speech_until_s=self._voice.until_s,
+            window_s=max(self._voice.from_s - self._settings.padding_s, earliest_s, 0.0),
+            language=self._language,
+        )
+
+    def _close(self) -> list[Event]:
+        utterance, self._open = self._open, None
+        if utterance is None:
+            return []
+        utterance.closed = True
+        self._closing.append(utterance)
+        if utterance.heard_out and self._closing[0] is utterance:
+            return [self._end(utterance)]
+        return []
+
+    def _end(self, utterance: Utterance) -> Event:
+        """Commit what is left; the utterance is over."""
+        self._closing.remove(utterance)
+        new = utterance.commit(len(utterance.guess))
+        self._past.extend(utterance.committed)
+        return self._with_sound(
+            utterance.ended(new=new, words=tuple(utterance.committed), end_s=utterance.speech_until_s)
+        )
+
+    def _needs_from_s(self, utterance: Utterance) -> float:
+        from_s = utterance.window_s
+        return min(from_s, utterance.speech_from_s) if self._settings.keep_sound else from_s
+
+    def _with_sound(self, ended: UtteranceEnded) -> UtteranceEnded:
+        if not self._settings.keep_sound:
+            return ended
+        return replace(ended, sound=self._sound.read(ended.start_s, max(ended.end_s, ended.start_s + _LEAST_S)))
+
+    def _of_open(self, utterance: Utterance) -> Decode | None:
+        settings, now_s = self._settings, self._sound.end_s
+        if not self._voice.speaking and now_s - utterance.speech_until_s >= settings.tentative_s:
+            return None if utterance.heard_out else self._thorough(utterance)
+        if utterance.heard_until_s:
+            wait_s = min(settings.partial_every_s + settings.slow_down * self._lag_s, settings.longest_wait_s)
+            due_s = utterance.heard_until_s + wait_s
+        else:
+            due_s = utterance.speech_from_s + settings.first_partial_s
+        return self._decode(utterance, "partial", now_s) if now_s >= due_s else None
+
+    def _thorough(self, utterance: Utterance) -> Decode:
+        return self._decode(
+            utterance, "final", min(utterance.speech_until_s + self._settings.tail_s, self._sound.end_s)
+        )
+
+    def _decode(self, utterance: Utterance, kind: Literal["partial", "final"], end_s: float) -> Decode:
+        words = tuple(utterance.window_words)
+        return Decode(
+            utterance=utterance,
+            kind=kind,
+            samples=self._sound.read(utterance.window_s, max(end_s, utterance.window_s + _LEAST_S)),
+            start_s=utterance.window_s,
+            end_s=end_s,
+            context=self._context(utterance),
+            prefix=(" " if words[0].space_before else "") + join_words(words) if words else None,
+            language=utterance.language,
+            language_hint=self._heard_language,
+            candidates=self._candidates,
+            retry=utterance.retry,
+        )
+
+    def _context(self, utterance: Utterance) -> str | None:
+        """Return the end of what was said before the window."""
+        n = self._settings.context_words
+        words = [*self._past, *utterance.committed[: utterance.n_trimmed]][-n:] if n else []
+        return join_words(tuple(words)) or None
+
+    def _hear_language(self, utterance: Utterance, flight: Decode, recognition: Recognition) -> None:
+        if utterance.language is not None:
+            return
+        if utterance.guessed_language != recognition.language:
+            utterance.guess = []  # another language's words agree with nothing
+        utterance.guessed_language = recognition.language
+        heard_s = min(flight.end_s, utterance.speech_until_s) - utterance.speech_from_s
+        if utterance.closed or long_enough(heard_s, recognition.language_probability, self._settings):
+            utterance.language = recognition.language
+            if heard_s >= self._settings.sure_language_s:
+                self._heard_language = recognition.language
+
+    def _accept_final(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> list[Event]:
+        if utterance.rests:
+            words = [word for word in words if word.confidence >= self._settings.rest_confidence]
+        utterance.guess = list(words)
+        last_s = words[-1].end_s if words else utterance.committed[-1].end_s if utterance.committed else flight.start_s
+        has_rest = utterance.speech_until_s - last_s > self._settings.rest_s
+        # Decoding may stop short of the end; with nothing known before it, it starts afresh there.
+        if has_rest and (words or flight.prefix) and utterance.rests < 2:
+            utterance.rests += 1
+            utterance.heard_out = False
+            new = utterance.commit(len(utterance.guess))
+            utterance.cut_window(len(utterance.committed), last_s)
+            return [self._update(utterance, new)]
+        return [self._end(utterance)]
+
+    def _accept_guess(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> list[Event]:
+        before, utterance.guess = utterance.guess, list(words)
+        n = 0
+        if utterance.language is not None:
+            n = agreed(
+                before,
+                words,
+                until_s=flight.end_s - self._settings.hold_back_s,
+                sure=self._settings.sure,
+                unsure_until_s=flight.end_s - self._settings.unsure_s,
+            )
+        new = utterance.commit(n)
+        events: list[Event] = [self._update(utterance, new)]
+        if not words and flight.prefix and flight.end_s - utterance.committed[-1].end_s > _STUCK_S:
+            utterance.cut_window(len(utterance.committed), utterance.committed[-1].end_s)
+        events.extend(self._trim(utterance, flight.end_s))
+        return events
+
+    def _update(self, utterance: Utterance, new: tuple[Word, ...]) -> Update:
+        return Update(
+            utterance=utterance.id,
+            new=new,
+            committed=tuple(utterance.committed),
+            partial=tuple(utterance.guess),
+            language=utterance.language or utterance.guessed_language,
+            heard_until_s=utterance.heard_until_s,
+        )
+
+    def _trim(self, utterance: Utterance, end_s: float) -> list[Event]:
+        settings = self._settings
+        length_s = end_s - utterance.window_s
+        if length_s <= settings.trim_s:
+            return []
+        events: list[Event] = []
+        if length_s > settings.longest_window_s and not utterance.window_words:
+            events.extend(self._force(utterance, end_s))
+        words = utterance.window_words
+        following = utterance.guess[0] if utterance.guess else None
+        from_s = utterance.window_s + 1.0
+        cut = cut_after(words, following, from_s=from_s, sentences_only=True)
+        if cut is None and length_s > settings.hard_trim_s:
+            cut = cut_after(words, following, from_s=utterance.window_s + length_s / 3, sentences_only=False)
+        if cut is None:
+            return events
+        after = words[cut + 1] if cut + 1 < len(words) else following
+        at_s = words[cut].end_s if after is None else (words[cut].end_s + max(after.start_s, words[cut].end_s)) / 2
+        n_words = utterance.n_trimmed + cut + 1
+        utterance.cut_window(n_words, max(at_s, utterance.window_s))
+        if at_s - utterance.speech_from_s > settings.longest_utterance_s and not utterance.closed:
+            self._n_utterances += 1
+            self._past.extend(utterance.committed[:n_words])
+            events.append(self._with_sound(utterance.split(n_words, at_s, self._n_utterances)))
+        return events
+
+    def _force(self, utterance: Utterance, end_s: float) -> list[Event]:
+        """Nothing was agreed on for as long as a window may be: believe the older part, or pass over it."""
+        old = [word for word in utterance.guess if word.end_s < end_s - self._settings.trim_s / 2]
+        if not old:
+            utterance.guess = []
+            utterance.cut_window(len(utterance.committed), end_s - self._settings.trim_s / 2)
+            return []
+        return [self._update(utterance, utterance.commit(len(old)))]
