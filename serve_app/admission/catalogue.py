@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from serve_app.errors import UnknownModel
 from serve_app.transcript.model import Warning
@@ -20,6 +21,7 @@ class ModelEntry:
     languages: int = 99
     speed: str = "standard"  # fast, standard or very_fast, as clients of the platform dialect know them
     available: bool = True  # loaded by this profile
+    kind: Literal["transcription", "chat", "embedding"] = "transcription"  # what it does
     owned_by: str = "hark"
     created: int = 0  # Unix seconds; OpenAI's clients want a number
 
@@ -50,6 +52,7 @@ class ModelCatalogue:
         """
         wanted = name or DEFAULT_MODEL
         entry = self.entry(wanted)
+        entry = entry if entry is not None and entry.kind == "transcription" else None
         if entry is not None and entry.available:
             return entry.id, None
         if name and (entry is None or self.strict):
@@ -58,7 +61,8 @@ class ModelCatalogue:
         return self.substitute, Warning(code="model_substituted", message=message)
 
     def _accepted(self) -> list[str]:
-        return [entry.id for entry in self.models if entry.available or not self.strict] + list(self.aliases)
+        transcribing = [entry for entry in self.models if entry.kind == "transcription"]
+        return [entry.id for entry in transcribing if entry.available or not self.strict] + list(self.aliases)
 
     def _refusal(self, name: str, *, known: bool) -> str:
         reason = "is not loaded here" if known else "is unknown"

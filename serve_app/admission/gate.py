@@ -47,7 +47,8 @@ class Ticket:
         self._reference = reference
         self._lease: str | None = None
         self._request_use: str | None = None
-        self._audio_use: str | None = None
+        self._audio_uses: list[str] = []
+        self._counted_s = 0  # of the month's minutes
         self._reservation: Reservation | None = None
         self._covered_s = 0.0
         self._completed = False
@@ -86,10 +87,9 @@ class Ticket:
             return
         cap_s = self._plan.audio_s_per_month
         if cap_s is not None:
-            if self._audio_use is not None:
-                await self._stores.quotas.give_back(self._audio_use)
-                self._audio_use = None
-            await self._use_audio(cap_s, max(1, round(audio_s)))
+            more_s = max(1, round(audio_s)) - self._counted_s
+            if more_s > 0:
+                await self._use_audio(cap_s, more_s)
         if self._reservation is not None:
             needed = self._prices.to_reserve(self._feature, audio_s, surcharges=self.surcharges)
             if needed > self._reservation.credits:
@@ -158,8 +158,9 @@ class Ticket:
     async def _leave_quotas(self) -> None:
         if self._request_use is not None and not self.answered:
             await self._stores.quotas.give_back(self._request_use)
-        if self._audio_use is not None and not self._completed:
-            await self._stores.quotas.give_back(self._audio_use)
+        if not self._completed:
+            for use in self._audio_uses:
+                await self._stores.quotas.give_back(use)
 
     async def _leave_credits(self) -> None:
         if self._reservation is not None and not self._completed:
@@ -171,9 +172,10 @@ class Ticket:
 
     async def _use_audio(self, cap_s: int, audio_s: int) -> None:
         try:
-            self._audio_use = await self._stores.quotas.use(
-                self._audio_bucket, cap=cap_s, window_s=MONTH_S, amount=audio_s
+            self._audio_uses.append(
+                await self._stores.quotas.use(self._audio_bucket, cap=cap_s, window_s=MONTH_S, amount=audio_s)
             )
+            self._counted_s += audio_s
         except QuotaExceeded as fault:
             raise QuotaExceeded(
                 f"The {cap_s // 60} minutes in 30 days of this plan do not cover this recording.",

@@ -19,6 +19,7 @@ class Plan:
     name: str
     concurrency: int | None = None  # pieces of work at once, over all routes and sockets
     requests_per_day: int | None = None  # transcriptions with a result in any 24 hours
+    text_requests_per_day: int | None = None  # answers about texts in any 24 hours
     audio_s_per_month: int | None = None  # seconds transcribed in any 30 days
     max_file_bytes: int | None = None
     max_duration_s: float | None = None  # of one recording
@@ -29,7 +30,9 @@ DEFAULT_PLANS: Mapping[str, Plan] = MappingProxyType(
     {
         plan.name: plan
         for plan in (
-            Plan(name=ANONYMOUS, concurrency=1, requests_per_day=3, max_file_bytes=100_000_000),
+            Plan(
+                name=ANONYMOUS, concurrency=1, requests_per_day=3, text_requests_per_day=60, max_file_bytes=100_000_000
+            ),
             Plan(name="free", concurrency=2, audio_s_per_month=600 * 60, max_file_bytes=500_000_000),
             Plan(name="paid", concurrency=5, max_file_bytes=2_000_000_000, charged=True),
             Plan(name=UNLIMITED),
