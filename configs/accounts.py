@@ -20,6 +20,7 @@ class PlanSettings(Settings):
 
     concurrency: int | None = Field(default=None, ge=1)
     requests_per_day: int | None = Field(default=None, ge=0)
+    text_requests_per_day: int | None = Field(default=None, ge=0)
     minutes_per_month: int | None = Field(default=None, ge=0)
     max_file_bytes: int | None = Field(default=None, ge=1)
     max_duration_s: float | None = Field(default=None, gt=0)

@@ -11,11 +11,14 @@ from pydantic import Field, model_validator
 from configs.accounts import AccountsSettings
 from configs.base import Settings
 from configs.jobs import JobOptions
+from configs.language import LanguageModelOptions
+from configs.realtime import RealtimeOptions
 from configs.storage import DatabaseSettings, StorageSettings
+from configs.text import ChatOptions, EmbedderOptions, TranslationOptions
 
 if TYPE_CHECKING:
     from serve_app.admission.authentication import OpenTo
-    from serve_app.admission.catalogue import ModelCatalogue
+    from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
     from serve_app.api.services import ApiSettings
     from serve_app.pipeline.settings import PipelineSettings
 
@@ -52,7 +55,7 @@ class DiarizerSettings(Settings):
 class VoiceDetectorSettings(Settings):
     """Silero's voice activity detection, which comes with faster-whisper."""
 
-    threads: int = Field(default=1, ge=1)
+    threads: int = Field(default=2, ge=1)  # calls at once; nothing is recognized before a recording is listened to
 
 
 class HttpSettings(Settings):
@@ -84,12 +87,17 @@ class AppSettings(Settings):
     strict_models: bool = False  # refuse them instead
     diarizer: DiarizerSettings | None = None
     voice_detector: VoiceDetectorSettings = VoiceDetectorSettings()
+    language_models: dict[str, LanguageModelOptions] = Field(default_factory=dict)  # by model id; the first answers
+    embedder: EmbedderOptions | None = None
+    translation: TranslationOptions | None = None
+    chat: ChatOptions = ChatOptions()
     pipeline: PipelineOptions = PipelineOptions()
     api: HttpSettings = HttpSettings()
     accounts: AccountsSettings = AccountsSettings()
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     jobs: JobOptions = JobOptions()
+    realtime: RealtimeOptions = RealtimeOptions()
 
     @model_validator(mode="before")
     @classmethod
@@ -111,6 +119,8 @@ class AppSettings(Settings):
         unknown = sorted(set(self.recognizers) - set(WHISPER_MODELS))
         if unknown:
             raise ValueError(f"unknown models {unknown}; known are {sorted(WHISPER_MODELS)}")
+        if twice := sorted(set(self.language_models) & set(WHISPER_MODELS)):
+            raise ValueError(f"language models cannot have the names of recognizers: {twice}")
         if self.substitute not in self.recognizers:
             raise ValueError(f"substitute {self.substitute!r} is not among the recognizers {sorted(self.recognizers)}")
         return self
@@ -128,9 +138,10 @@ class AppSettings(Settings):
         return installed_path(self.data_path(), name)
 
     def weight_sets(self) -> list[str]:
-        """Return the names of the weight sets that must be installed."""
+        """Return the names of the weight sets that must be installed; others are fetched on first use."""
         names = [r.weights for r in self.recognizers.values()]
-        return names + ([self.diarizer.weights] if self.diarizer else [])
+        names += [self.diarizer.weights] if self.diarizer else []
+        return names + ([self.embedder.weights] if self.embedder else [])
 
     def catalogue(self) -> ModelCatalogue:
         """Return the models clients may name."""
@@ -148,10 +159,23 @@ class AppSettings(Settings):
                     available=model in self.recognizers,
                 )
                 for model in ids
-            ),
+            )
+            + self._text_models(),
             substitute=self.substitute,
             strict=self.strict_models,
         )
+
+    def _text_models(self) -> tuple[ModelEntry, ...]:
+        from serve_app.admission.catalogue import ModelEntry
+        from serve_app.api.text.services import EMBEDDING_MODEL
+        from serve_app.translation.by_language_model import QWEN_LANGUAGES
+
+        chat = [
+            ModelEntry(id=name, name=options.title or name, languages=len(QWEN_LANGUAGES), kind="chat")
+            for name, options in self.language_models.items()
+        ]
+        embedding = ModelEntry(id=EMBEDDING_MODEL, name=EMBEDDING_MODEL, languages=1, speed="fast", kind="embedding")
+        return (*chat, *((embedding,) if self.embedder else ()))
 
     def api_settings(self, *, open_to: OpenTo) -> ApiSettings:
         """Return the settings of the HTTP side; `open_to`: who is the owner without credentials."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ray
 from ray import serve
 
+from deployments.first_use import loading_weights
 from serve_app.api.services import HealthReport
 
 TTL_S = 1.0  # health is asked for by many; the controller should not be
@@ -19,7 +21,8 @@ TIMEOUT_S = 5.0
 class ClusterHealth:
     """Asks Serve's controller, at most once a second."""
 
-    def __init__(self, *, app_name: str, profile: str) -> None:
+    def __init__(self, *, app_name: str, profile: str, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._app_name = app_name
         self._profile = profile
         self._report: HealthReport | None = None
@@ -57,8 +60,21 @@ class ClusterHealth:
             gpu_name=gpus[0] if gpus else None,
             deployments=deployments,
             nodes=tuple(_node(node) for node in nodes),
-            details={"profile": self._profile},
+            details={"profile": self._profile, **self._loading()},
         )
+
+    def _loading(self) -> dict[str, Any]:
+        """Return how far weights have come that are fetched on first use; nothing while none are."""
+        found = {
+            each.name: {
+                "stage": each.stage,
+                "done_bytes": each.done_bytes,
+                "total_bytes": each.total_bytes,
+                "left_s": None if each.left_s is None else round(each.left_s),
+            }
+            for each in loading_weights(self._data_dir)
+        }
+        return {"loading": found} if found else {}
 
 
 def _node(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import ray
@@ -15,6 +15,7 @@ from configs.storage import embedded_server, open_database, open_objects
 from deployments.health import ClusterHealth
 from deployments.logs import use_serve_log
 from deployments.remote import RemoteTranscriber
+from deployments.text_services import open_text_services
 from serve_app.admission.callers import is_loopback
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
     from serve_app.ports.identity import TokenVerifier
 
 
-def bind_ingress(settings: AppSettings, *, transcription: Application, job_worker: Application) -> Application:
-    """Bind the ingress over the transcription deployment, beside the worker of jobs, which takes its work from a queue.
+def bind_ingress(
+    settings: AppSettings, *, transcription: Application, job_worker: Application, text_models: Sequence[Application]
+) -> Application:
+    """Bind the ingress over the transcription deployment and the text features' models, beside the worker of jobs,
+    which takes its work from a queue.
 
     The HTTP application is built inside the replica, where its handles and its event loop live.
     """
@@ -58,19 +62,22 @@ def bind_ingress(settings: AppSettings, *, transcription: Application, job_worke
                     data_dir=settings.data_path(),
                     allow_private_urls=settings.api.allow_private_urls,
                 ),
+                text=open_text_services(settings, app_name=app_name, database=database),
                 documents=Documents(docx=docx_bytes, pdf=pdf_bytes),
                 tokens=_token_verifier(settings),
                 start=database.migrate,
                 keep_up=_in_a_thread(keep_up),
                 catalogue=settings.catalogue(),
-                health=ClusterHealth(app_name=app_name, profile=settings.profile),
+                health=ClusterHealth(app_name=app_name, profile=settings.profile, data_dir=settings.data_path()),
                 settings=settings.api_settings(open_to=_open_to(settings)),
                 fetcher=HttpFetcher(allow_private=settings.api.allow_private_urls),
                 node_id=ray.get_runtime_context().get_node_id(),
             )
         )
 
-    return serve.deployment(name="ingress")(serve.ingress(http_application)()).bind(transcription, job_worker)
+    return serve.deployment(name="ingress")(serve.ingress(http_application)()).bind(
+        transcription, job_worker, *text_models
+    )
 
 
 def database_keeper(settings: AppSettings) -> Callable[[], None]:

@@ -21,6 +21,7 @@ def build(args: AppSettings) -> "Application":
     from deployments.job_worker import JobWorkerDeployment
     from deployments.media import MediaDeployment, VoiceDetectorDeployment
     from deployments.recognizer import RecognizerDeployment
+    from deployments.text_services import bind_text_models
     from deployments.transcription import TranscriptionDeployment
 
     recognizers = {
@@ -45,4 +46,19 @@ def build(args: AppSettings) -> "Application":
             settings=args.pipeline_settings(), **models
         ),
         job_worker=deployment(name="job-worker")(JobWorkerDeployment).bind(settings=args, **models),
+        text_models=bind_text_models(args),
     )
+
+
+def build_platform_sockets(args: AppSettings) -> "Application":
+    """Bind `WS /v1/stream`. The application of `build` must run beside it: its recognizers are used."""
+    from deployments.realtime import bind_sockets
+
+    return bind_sockets(args, route="platform")
+
+
+def build_sixtydb_sockets(args: AppSettings) -> "Application":
+    """Bind `WS /ws/stt`. The application of `build` must run beside it: its recognizers are used."""
+    from deployments.realtime import bind_sockets
+
+    return bind_sockets(args, route="sixtydb")

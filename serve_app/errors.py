@@ -93,6 +93,18 @@ class UnknownLanguage(InvalidRequest):
     error_code = "UNKNOWN_LANGUAGE"
 
 
+class ContextTooLong(InvalidRequest):
+    """A prompt is longer than the language model's window."""
+
+    error_code = "CONTEXT_TOO_LONG"
+
+
+class UnsupportedPair(InvalidRequest):
+    """No translator knows this pair of languages."""
+
+    error_code = "UNSUPPORTED_LANGUAGE_PAIR"
+
+
 class Unauthenticated(SpeechError):
     """Credentials are missing, unknown, revoked or expired."""
 
@@ -211,6 +223,13 @@ class ModelUnavailable(SpeechError):
 
     status = 503
     error_code = "STT_UPSTREAM_UNAVAILABLE"
+
+
+class ModelLoading(SpeechError):
+    """The weights of a model are on their way."""
+
+    status = 503
+    error_code = "MODEL_LOADING"
 
 
 class StorageUnavailable(SpeechError):

@@ -12,15 +12,17 @@ from fastapi import FastAPI
 from serve_app.admission.authentication import Authenticator
 from serve_app.admission.callers import parse_networks
 from serve_app.admission.gate import Gate
-from serve_app.api import account, docs, jobs, objects
+from serve_app.api import account, docs, jobs, objects, pages
 from serve_app.api.errors import install_error_handlers
 from serve_app.api.hang_up import stopped
 from serve_app.api.middleware import RequestMiddleware
-from serve_app.api.openai import transcriptions, translations
+from serve_app.api.openai import chat, embeddings, transcriptions, translations
 from serve_app.api.platform import health, languages, models, transcribe
 from serve_app.api.services import Services
 from serve_app.api.spool import sweep_spool
 from serve_app.api.sweeping import keep_up_forever, sweep_forever
+from serve_app.api.text import embed, insights, transcripts, translate
+from serve_app.api.text.indexing import Indexing
 
 log = logging.getLogger("hark.api")
 
@@ -28,6 +30,12 @@ _ROUTERS = (
     transcribe.router,
     transcriptions.router,
     translations.router,
+    chat.router,
+    embeddings.router,
+    embed.router,
+    translate.router,
+    insights.router,
+    transcripts.router,
     models.router,
     languages.router,
     health.router,
@@ -64,12 +72,14 @@ def create_app(services: Services) -> FastAPI:
         tokens=services.tokens,
     )
     app.state.gate = Gate(services.stores, settings.prices, hold_s=settings.hold_s)
+    app.state.indexing = Indexing(services.text)
     app.state.trusted_networks = parse_networks(settings.trusted_proxies)
     app.add_middleware(RequestMiddleware, services=services)
     install_error_handlers(app)
     for router in _ROUTERS:
         app.include_router(router)
     docs.install(app)
+    pages.install(app)
     return app
 
 

@@ -17,10 +17,12 @@ from serve_app.api.account import schemas as account_schemas
 from serve_app.api.jobs import schemas as job_schemas
 from serve_app.api.openai import schemas as openai_schemas
 from serve_app.api.platform import schemas as platform_schemas
+from serve_app.api.text import schemas as text_schemas
 
 API_VERSION = "1"
 TAGS = [
     {"name": "Transcription", "description": "Recordings to text with speakers and word times."},
+    {"name": "Text", "description": "Embeddings, translations, summaries, analyses, and texts made of texts."},
     {"name": "OpenAI", "description": "The same engine for OpenAI's clients: point them at `<base>/v1`."},
     {"name": "Catalogue", "description": "What may be asked for. No credentials are needed."},
     {"name": "Account", "description": "Who the caller is, its keys, and what it has used. Needs an account."},
@@ -66,6 +68,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         **openai_schemas.COMPONENTS,
         **account_schemas.COMPONENTS,
         **job_schemas.COMPONENTS,
+        **text_schemas.COMPONENTS,
     }
     components["securitySchemes"] = {
         "Bearer": {

@@ -13,6 +13,7 @@ from serve_app.admission.authentication import OpenTo
 from serve_app.admission.catalogue import ModelCatalogue
 from serve_app.admission.gate import HOLD_S
 from serve_app.admission.plans import Plans
+from serve_app.api.text.services import TextServices
 from serve_app.billing.prices import PriceList
 from serve_app.jobs.service import JobService
 from serve_app.ports.identity import TokenVerifier
@@ -100,6 +101,7 @@ class Services:
     settings: ApiSettings
     objects: ObjectStore | None = None
     url_signer: UrlVerifier | None = None  # judges the signed URLs of a local object store; None: they lead elsewhere
+    text: TextServices = field(default_factory=TextServices)
     jobs: JobService | None = None  # None: recordings can only be sent with their request
     documents: Documents | None = None
     tokens: TokenVerifier | None = None  # None: tokens of issuers are not accepted

@@ -37,7 +37,7 @@ async def sweep_forever(services: Services) -> None:
 
 
 async def sweep(services: Services) -> None:
-    """Release lapsed reservations, forget old limits and keys, delete transcripts whose retention has passed."""
+    """Release lapsed reservations, forget old limits, keys and talks, delete transcripts whose retention has passed."""
     stores = services.stores
     released = await stores.ledger.sweep()
     if released:
@@ -45,6 +45,8 @@ async def sweep(services: Services) -> None:
     await stores.leases.sweep()
     await stores.quotas.sweep()
     await stores.idempotency.sweep()
+    if services.text.chats is not None:
+        await services.text.chats.sweep()
     while expired := await stores.transcripts.expire():
         log.info("transcripts_expired count=%d", len(expired))
         for entry in expired:

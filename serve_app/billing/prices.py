@@ -35,8 +35,19 @@ class Price:
             raise ValueError("prices and surcharges cannot be negative")
 
 
-DEFAULT_PRICES: Mapping[str, Price] = MappingProxyType({"stt": Price(surcharges={"diarize_60db": "0.3"})})
-"""1 credit is 1 started minute of audio; the 60db routes take 30 % more when speakers were asked for."""
+DEFAULT_PRICES: Mapping[str, Price] = MappingProxyType(
+    {
+        "stt": Price(surcharges={"diarize_60db": "0.3", "translate": "0.3"}),
+        "llm": Price(credits="0.1", per="thousand_characters"),
+        "translate": Price(credits="0.1", per="thousand_characters"),
+    }
+)
+"""1 credit is 1 started minute of audio; the 60db routes take 30 % more when speakers were asked for, and
+a translation of the transcript another 30 %.
+
+Ten thousand characters, which are some ten minutes of speech, cost 1 credit to be worked on by the language model or
+translated. Embeddings are free.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

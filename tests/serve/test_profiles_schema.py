@@ -55,13 +55,12 @@ def test_no_deployment_sets_numbers_in_code(name: str) -> None:
 def test_the_profile_has_no_key_that_serve_would_ignore(name: str) -> None:
     """Serve takes misspelt keys without a word and goes on with its defaults."""
     config = read_profile(name)
-    (application,) = config["applications"]
-
     assert set(config) <= set(ServeDeploySchema.model_fields)
     assert set(config["http_options"]) <= set(HTTPOptionsSchema.model_fields)
     assert set(config["logging_config"]) <= set(LoggingConfig.model_fields)
-    assert set(application) <= set(ServeApplicationSchema.model_fields)
-    for deployment in application["deployments"]:
+    for application in config["applications"]:
+        assert set(application) <= set(ServeApplicationSchema.model_fields)
+    for deployment in (each for application in config["applications"] for each in application["deployments"]):
         assert set(deployment) <= set(DeploymentSchema.model_fields)
         assert set(deployment["ray_actor_options"]) <= set(RayActorOptionsSchema.model_fields)
         scaling = deployment.get("autoscaling_config", {})

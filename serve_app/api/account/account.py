@@ -93,6 +93,7 @@ def _limits(plan: Plan) -> dict[str, Any]:
     return {
         "concurrency": plan.concurrency,
         "requests_per_day": plan.requests_per_day,
+        "text_requests_per_day": plan.text_requests_per_day,
         "minutes_per_month": None if seconds is None else seconds // 60,
         "max_file_bytes": plan.max_file_bytes,
         "max_duration_s": plan.max_duration_s,

@@ -21,24 +21,24 @@ class Body(BaseModel):
 B = TypeVar("B", bound=Body)
 
 
-async def json_body(request: Request, kind: type[B]) -> B:
+async def json_body(request: Request, kind: type[B], *, max_bytes: int = MAX_BODY_BYTES) -> B:
     """Return a request's body; an empty one is an object without fields.
 
-    Raises InvalidRequest, or FileTooLarge over 64 KiB.
+    Raises InvalidRequest, or FileTooLarge over `max_bytes`.
     """
-    content = await _bounded(request)
+    content = await _bounded(request, max_bytes)
     try:
         return kind.model_validate_json(content if content.strip() else b"{}")
     except ValidationError as error:
         raise _refusal(kind, error) from None  # its message would repeat what was sent
 
 
-async def _bounded(request: Request) -> bytes:
+async def _bounded(request: Request, max_bytes: int) -> bytes:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
-        if len(content) > MAX_BODY_BYTES:
-            raise FileTooLarge(f"A JSON body has at most {MAX_BODY_BYTES} bytes.", limit=MAX_BODY_BYTES)
+        if len(content) > max_bytes:
+            raise FileTooLarge(f"A JSON body has at most {max_bytes} bytes.", limit=max_bytes)
     return bytes(content)
 
 

@@ -93,6 +93,7 @@ COMPONENTS: dict[str, Schema] = {
                 {
                     "concurrency": _limit("integer", "Pieces of work at once"),
                     "requests_per_day": _limit("integer", "Transcriptions in any 24 hours"),
+                    "text_requests_per_day": _limit("integer", "Answers about texts in any 24 hours"),
                     "minutes_per_month": _limit("integer", "Minutes of audio in any 30 days"),
                     "max_file_bytes": _limit("integer", "Bytes of a file"),
                     "max_duration_s": _limit("number", "Seconds of a recording"),

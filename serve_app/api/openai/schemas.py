@@ -62,6 +62,7 @@ COMPONENTS: dict[str, Schema] = {
 _FAULTS = {
     400: "Bad input; `param` names the field.",
     401: "The API key is not valid.",
+    402: "The credits do not cover the work.",
     413: "The file or the recording is too large.",
     429: "A limit or a queue is full; see `Retry-After`.",
     503: "A model is down; see `Retry-After`.",
@@ -123,4 +124,40 @@ RESPONSES: Responses = {
             "text/event-stream": {"schema": EVENTS},
         },
     }
+}
+
+_USAGE = {"type": "object", "description": "`prompt_tokens`, `completion_tokens`, `total_tokens`."}
+EMBEDDING_RESPONSES: Responses = {200: response("The vectors.", reference("OpenAIEmbeddings"))}
+CHAT_RESPONSES: Responses = {
+    200: {
+        "description": "The answer; with `stream`, chunks of it as server-sent events, and `[DONE]`.",
+        "content": {
+            "application/json": {"schema": reference("OpenAIChatCompletion")},
+            "text/event-stream": {"schema": EVENTS},
+        },
+    }
+}
+COMPONENTS |= {
+    "OpenAIEmbeddings": {
+        "type": "object",
+        "required": ["object", "data", "model", "usage"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": listing({"type": "object"}, "`embedding`: numbers, or their float32 bytes in base64; `index`."),
+            "model": {"type": "string"},
+            "usage": _USAGE,
+        },
+    },
+    "OpenAIChatCompletion": {
+        "type": "object",
+        "required": ["id", "object", "created", "model", "choices", "usage"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "chat.completion"},
+            "created": {"type": "integer"},
+            "model": {"type": "string"},
+            "choices": listing({"type": "object"}, "One, with `message` and `finish_reason` `stop` or `length`."),
+            "usage": _USAGE,
+        },
+    },
 }

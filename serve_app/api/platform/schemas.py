@@ -100,6 +100,7 @@ COMPONENTS: dict[str, Schema] = {
             "warnings": listing(reference("Warning")),
             "warning_codes": listing({"type": "string"}),
             "request_id": {"type": "string"},
+            "translation": {"type": "object", "description": "With `translate_to`: `language`, `text`, `segments`."},
             "transcript_id": {"type": "string", "description": "Where it is kept: `GET /api/v1/transcripts/{id}/`."},
         },
     },
@@ -171,6 +172,12 @@ TRANSCRIBE_BODY = multipart(
             },
             "keywords": {"type": "string", "description": "Names and terms to expect, separated by commas."},
             "context": {"type": "string", "description": "What the recording is about; guides spelling and style."},
+            "translate_to": {
+                "type": "string",
+                "description": "A language to translate the transcript to as well, at the same times: `translation` in "
+                "the JSON; text and subtitles are in this language.",
+                "examples": ["fr"],
+            },
             "store": {
                 "type": "boolean",
                 "default": True,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from serve_app.admission.catalogue import ModelCatalogue
-from serve_app.api.context import context_of, services_of
+from serve_app.api.context import context_of, indexing_of, services_of
 from serve_app.api.fields import Fields
 from serve_app.api.hang_up import unless_hung_up
 from serve_app.api.platform.schemas import ERRORS, TRANSCRIBE_BODY, TRANSCRIBE_RESPONSES
@@ -22,6 +22,14 @@ from serve_app.api.services import ApiSettings
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
 from serve_app.api.storing import Storing, completed, storing_of
 from serve_app.api.submission import Submission, open_submission
+from serve_app.api.text.indexing import Indexing
+from serve_app.api.text.transcript_translation import (
+    SURCHARGE,
+    Wanted,
+    translation_json,
+    wanted_translation,
+    with_translation,
+)
 from serve_app.errors import InvalidRequest
 from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeOptions
 from serve_app.transcript.json_view import rounded, segment_json, transcript_json
@@ -60,16 +68,34 @@ async def transcribe(request: Request) -> Response:
         view = _view(submission.fields)
         job = _job(submission, services.catalogue, services.settings, request_id)
         storing = storing_of(submission, services.settings)
+        wanted = wanted_translation(submission.fields, services.text)
+        job.ticket.surcharges += (SURCHARGE,) if wanted else ()
         if view.stream:
             pump = await stack.enter_async_context(EventPump(services.transcriber, job))
             await unless_hung_up(request.receive, pump.peek(timeout_s=FIRST_EVENT_S))
-            messages = _messages(pump, job, view, storing, heartbeat_s=services.settings.heartbeat_s)
+            messages = _messages(
+                pump,
+                job,
+                view,
+                storing,
+                wanted,
+                indexing=indexing_of(request),
+                heartbeat_s=services.settings.heartbeat_s,
+            )
             response = EventStream(messages, resources=stack.pop_all())
         else:
             transcript = await unless_hung_up(request.receive, finished_transcript(services.transcriber, job))
+            job, translated = await unless_hung_up(request.receive, with_translation(job, transcript, wanted))
             job = await completed(job, transcript, storing)
-            response = await asyncio.to_thread(_response, transcript, job, view)
+            _index(indexing_of(request), job, transcript, storing)
+            response = await asyncio.to_thread(_response, transcript, translated, job, view)
     return response
+
+
+def _index(indexing: Indexing, job: Job, transcript: Transcript, storing: Storing | None) -> None:
+    """Make a transcript searchable if it was kept."""
+    if storing is not None and job.transcript_id is not None:
+        indexing.begin(storing.account_id, job.transcript_id, transcript)
 
 
 def _view(fields: Fields) -> View:
@@ -121,13 +147,13 @@ def prompt_of(fields: Fields) -> str | None:
     return " ".join(part for part in (fields.text("context"), keywords) if part) or None
 
 
-def _response(transcript: Transcript, job: Job, view: View) -> Response:
+def _response(transcript: Transcript, translated: Transcript | None, job: Job, view: View) -> Response:
     if view.response_format in TEXT_FORMATS:
-        return text_response(transcript, view.response_format, job.warnings)
-    return JSONResponse(_transcript_json(transcript, job, view))
+        return text_response(translated or transcript, view.response_format, job.warnings)
+    return JSONResponse(_transcript_json(transcript, translated, job, view))
 
 
-def _transcript_json(transcript: Transcript, job: Job, view: View) -> dict[str, Any]:
+def _transcript_json(transcript: Transcript, translated: Transcript | None, job: Job, view: View) -> dict[str, Any]:
     body = transcript_json(
         transcript,
         diarized=job.options.diarize,
@@ -136,11 +162,19 @@ def _transcript_json(transcript: Transcript, job: Job, view: View) -> dict[str, 
         extra_warnings=job.warnings,
         model=transcript.model or job.options.model,
     )
+    body |= translation_json(translated, diarized=job.options.diarize, words=view.words)
     return body | ({"transcript_id": job.transcript_id} if job.transcript_id else {})
 
 
 async def _messages(
-    pump: EventPump, job: Job, view: View, storing: Storing | None, *, heartbeat_s: float
+    pump: EventPump,
+    job: Job,
+    view: View,
+    storing: Storing | None,
+    wanted: Wanted | None,
+    *,
+    indexing: Indexing,
+    heartbeat_s: float,
 ) -> AsyncIterator[bytes]:
     """Yield the stream's events: progress and segments as they come, the whole transcript at the end."""
     while True:
@@ -154,13 +188,15 @@ async def _messages(
             job.ticket.answered = True
             yield sse(segment_json(event.segment, diarized=False, words=view.words), event="segment")
         else:
+            job, translated = await with_translation(job, event, wanted)
             job = await completed(job, event, storing)
-            yield await asyncio.to_thread(_done, event, job, view)
+            _index(indexing, job, event, storing)
+            yield await asyncio.to_thread(_done, event, translated, job, view)
             return
 
 
-def _done(transcript: Transcript, job: Job, view: View) -> bytes:
-    payload: dict[str, Any] = {"transcript": _transcript_json(transcript, job, view)}
+def _done(transcript: Transcript, translated: Transcript | None, job: Job, view: View) -> bytes:
+    payload: dict[str, Any] = {"transcript": _transcript_json(transcript, translated, job, view)}
     if view.response_format in TEXT_FORMATS:
-        payload["rendered"] = rendered(transcript, view.response_format)
+        payload["rendered"] = rendered(translated or transcript, view.response_format)
     return sse(payload, event="done")

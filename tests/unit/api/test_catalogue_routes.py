@@ -23,6 +23,7 @@ async def test_models_are_listed_for_both_dialects(client: httpx.AsyncClient) ->
         "name": "Whisper base",
         "languages": 99,
         "speed": "very_fast",
+        "kind": "transcription",
         "available": True,
     }
     assert [model["available"] for model in body["models"]] == [True, False]

@@ -1,0 +1,46 @@
+"""A language model as a deployment: one deployment a model. It may scale to zero."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+from configs.language import LanguageModelOptions
+from deployments.local_language import LocalLanguageModel
+from deployments.remote import speech_errors, translated
+from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, TextDelta
+
+
+class LanguageModelDeployment:
+    """Serves ports.LanguageModel."""
+
+    async def __init__(self, options: LanguageModelOptions, data_dir: Path) -> None:  # Serve awaits it
+        self._model = LocalLanguageModel(options, data_dir)
+        await self._model.start()
+
+    @speech_errors
+    async def context_tokens(self) -> int:
+        return await self._model.context_tokens()
+
+    @speech_errors
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return await self._model.count_tokens(texts)
+
+    @speech_errors
+    async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
+        return await self._model.generate(messages, options)
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], options: GenerateOptions
+    ) -> AsyncIterator[TextDelta | Generation]:
+        try:
+            async with aclosing(self._model.stream(messages, options)) as answer:
+                async for item in answer:
+                    yield item
+        except Exception as error:
+            raise translated(error) from error
+
+    async def check_health(self) -> None:
+        """Serve restarts the replica when this raises or hangs."""
+        await self._model.ping()

@@ -1,0 +1,142 @@
+"""What somebody is to do, and what was decided. A text without either gives an empty list.
+
+A small model that is asked for tasks finds some where there are none and misses others. In English the words that
+promise, ask, assign or decide tell where to look, and the model only judges those segments, one at a time. In other
+languages it looks for them itself, and is asked again about each that it found.
+"""
+
+from __future__ import annotations
+
+import re
+
+from serve_app.insights.points import distinct
+from serve_app.insights.results import ActionItem, Point
+from serve_app.insights.shapes import ActionsShape, DecisionShape, PointsShape, TaskShape
+from serve_app.insights.source import SourceSegment
+from serve_app.insights.vocabulary import Vocabulary, content_words
+from serve_app.insights.windows import rendered
+from serve_app.insights.work import Work
+
+_SOMEBODY = r"(?:\bi|\bwe|\byou|\b(?-i:[A-Z][a-z]+))(?:\s+(?:also|then|just|still|really))?"
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|next|the end of"
+# What a conversation does next is no task for after it.
+_LET_US = r"let(?: us|['’]s)(?! (?:begin|start|talk|see|say|look|hear|go on|move on|continue|not|face)\b)"
+_COMMITMENT = re.compile(
+    rf"{_SOMEBODY}(?:['’]ll|\s+(?:will|shall|should|must|needs? to|ha(?:ve|s) to|can|could)|"
+    rf"(?:\s+(?:am|are|is)|['’](?:m|re|s))\s+going to)\b|"
+    rf"\b(?:please|can you|could you|will you|would you|{_LET_US}|make sure|remember to|"
+    rf"don['’]t forget|follow up|action items?|to-?do|assigned|responsible for|takes? care of|"
+    rf"deadline|due|by (?:{_DAY}))\b",
+    re.IGNORECASE,
+)
+_DECISION = re.compile(
+    r"\b(?:decid(?:ed?|ing)|decisions?|agreed?|agreement|settled|approved?|"
+    r"we (?:take|move|buy|choose|keep|cancel|will)|we['’]ll|go(?:ing)? with|chosen?|resolved|"
+    r"signed off|voted|final(?:ised|ized)?)\b",
+    re.IGNORECASE,
+)
+_ACCEPTANCE = re.compile(r"^(?:sure|yes|yeah|okay|ok|fine|will do|of course|all right|alright)\b", re.IGNORECASE)
+_FIELDS = re.compile(r",? (?:owner|due): .*$")  # a small model writes on into the next field at times
+_FEW_WORDS = 8  # of an answer that takes on what was just asked, and adds no task of its own
+_FIRST_PERSON = frozenset({"i", "me", "myself", "i'll", "speaker"})
+_I_WILL = re.compile(
+    r"\bI(?:['’]ll|['’]m going to|\s+(?:will|shall|can|must|have to|need to|am going to))\b", re.IGNORECASE
+)
+_ADDRESSED = re.compile(r"\b([A-Z][a-z]+), (?:please|can you|could you|will you|would you)\b")
+
+
+async def action_items_of(work: Work) -> list[ActionItem]:
+    """Return the tasks that somebody takes on or is given, in the text's order."""
+    if work.source.language == "en":
+        places = _without_acceptances(work, _cued(work, _COMMITMENT))
+    else:
+        answers = await work.over_windows("actions", ActionsShape)
+        named = (order for answer in answers for shape in answer.action_items for order in shape.segments[:1])
+        places = work.source.known(list(named))
+    shapes = await work.all_of(_judged_task(work, order) for order in places)
+    found = [item for order, shape in zip(places, shapes, strict=True) if (item := _item(work, order, shape))]
+    return distinct(found, text=lambda item: item.task)
+
+
+async def decisions_of(work: Work) -> list[Point]:
+    """Return what was decided, in the text's order."""
+    if work.source.language == "en":
+        places = _cued(work, _DECISION)
+    else:
+        answers = await work.over_windows("decisions", PointsShape)
+        named = (order for answer in answers for point in answer.points for order in point.segments[:1])
+        places = work.source.known(list(named))
+    shapes = await work.all_of(_judged_decision(work, order) for order in places)
+    found = []
+    for order, shape in zip(places, shapes, strict=True):
+        orders = work.cited(shape.decision, [order]) if shape.verdict == "decided" else []
+        if orders:
+            found.append(Point(text=shape.decision.strip(), segments=orders, start_time=work.start_of(orders)))
+    return distinct(found, text=lambda point: point.text)
+
+
+def _cued(work: Work, cues: re.Pattern[str]) -> list[int]:
+    return [segment.order for segment in work.source.segments if cues.search(segment.text)]
+
+
+def _without_acceptances(work: Work, orders: list[int]) -> list[int]:
+    """Leave out `Sure, I'll send it.` behind the request that it answers."""
+    kept: list[int] = []
+    for order in orders:
+        segment, *_ = work.source.around(order, before=0, after=0)
+        short = len(segment.text.split()) <= _FEW_WORDS and _ACCEPTANCE.match(segment.text)
+        if not (short and kept and order - kept[-1] == 1):
+            kept.append(order)
+    return kept
+
+
+async def _judged_task(work: Work, order: int) -> TaskShape:
+    segments = work.source.around(order, before=2, after=1)
+    return await work.asker.fill(TaskShape, rendered(segments), work.task("action", segment=str(order)), max_tokens=120)
+
+
+async def _judged_decision(work: Work, order: int) -> DecisionShape:
+    segments = work.source.around(order, before=2, after=1)
+    return await work.asker.fill(
+        DecisionShape, rendered(segments), work.task("decision", segment=str(order)), max_tokens=100
+    )
+
+
+def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
+    task = _FIELDS.sub("", shape.task).strip().rstrip(".")
+    orders = work.cited(task, [order]) if shape.verdict == "agreed_task" else []
+    segment = work.source.get(order)
+    if segment is None or orders != [order]:  # what another segment says is not what was judged
+        return None
+    return ActionItem(
+        task=task,
+        owner=_owner(work, shape.owner.strip(), segment),
+        due=_due(work, shape.due.strip(), orders),
+        segments=orders,
+        start_time=segment.start_s,
+    )
+
+
+def _owner(work: Work, named: str, segment: SourceSegment) -> str | None:
+    """Return whoever says `I will`, or is spoken to by name, or whom the text around the task names."""
+    addressed = _ADDRESSED.search(segment.text)
+    if addressed:
+        return addressed[1]
+    if _I_WILL.search(segment.text) or named.casefold() in _FIRST_PERSON:
+        return segment.speaker
+    if named in {each.speaker for each in work.source.segments}:
+        return named
+    nearby = work.source.around(segment.order, before=2, after=2)
+    words = Vocabulary(each.text for each in nearby)
+    meant = content_words(named) or named.casefold().split()
+    return named if meant and all(map(words.has, meant)) else None
+
+
+def _due(work: Work, named: str, orders: list[int]) -> str | None:
+    """Return a date that stands in the task's segments."""
+    nearby = " ".join(each.text for order in orders for each in work.source.around(order, before=0, after=1))
+    return named if named and _plain(named) in _plain(nearby) else None
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))

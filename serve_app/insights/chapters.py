@@ -1,0 +1,68 @@
+"""Chapters: where a text turns to something else."""
+
+from __future__ import annotations
+
+from serve_app.insights.results import Chapter
+from serve_app.insights.shapes import ChaptersShape
+from serve_app.insights.vocabulary import Vocabulary, alike
+from serve_app.insights.windows import clock
+from serve_app.insights.work import Work
+
+_SAME = 0.6
+_SUPPORT = 0.5  # of a title's content words must be in its chapter
+_SHORTEST = 3  # segments of a chapter, where there are more
+
+
+async def chapters_of(work: Work) -> list[Chapter]:
+    """Return chapters in order that together cover the whole text; the first begins with it."""
+    segments = work.source.segments
+    if not segments:
+        return []
+    answers = await work.over_windows("chapters", ChaptersShape)
+    titles: dict[int, str] = {}
+    for shape in (chapter for answer in answers for chapter in answer.chapters):
+        if work.source.get(shape.segment) and shape.title.strip():
+            titles.setdefault(shape.segment, shape.title.strip().strip('."'))
+    places = {segment.order: at for at, segment in enumerate(segments)}
+    starts = sorted((places[order], title) for order, title in titles.items())
+    kept = _thinned(_borne(work, starts), most=work.settings.most_chapters, last=len(segments))
+    if not kept:
+        return []
+    kept[0] = (0, kept[0][1])
+    ends = [*(segments[at].start_s for at, _ in kept[1:]), segments[-1].end_s]
+    return [
+        Chapter(title=title, segment=segments[at].order, start_time=segments[at].start_s, end_time=end)
+        for (at, title), end in zip(kept, ends, strict=True)
+    ]
+
+
+def _borne(work: Work, starts: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Leave out titles that their chapter has no words for, and those that say the last one again."""
+    kept: list[tuple[int, str]] = []
+    for n, (at, title) in enumerate(starts):
+        until = starts[n + 1][0] if n + 1 < len(starts) else len(work.source.segments)
+        if work.same_language:
+            words = Vocabulary(segment.text for segment in work.source.segments[at : max(until, at + _SHORTEST)])
+            if words.support(title) < _SUPPORT or work.vocabulary.invented(title, names=False):
+                continue
+        if kept and (alike(title, kept[-1][1]) >= _SAME or at - kept[-1][0] < _SHORTEST):
+            continue
+        kept.append((at, title))
+    return kept
+
+
+def _thinned(starts: list[tuple[int, str]], *, most: int, last: int) -> list[tuple[int, str]]:
+    """Join the shortest chapters to those before them until there are not too many."""
+    starts = list(starts)
+    while len(starts) > most:
+        lengths = [end[0] - start[0] for start, end in zip(starts[1:], [*starts[2:], (last, "")], strict=True)]
+        del starts[1 + lengths.index(min(lengths))]
+    return starts
+
+
+def listed_chapters(chapters: list[Chapter]) -> str:
+    """Return chapters as Markdown; those of a recording begin with their time, as players read it."""
+    return "\n".join(
+        f"- {chapter.title}" if chapter.start_time is None else f"{clock(chapter.start_time)} {chapter.title}"
+        for chapter in chapters
+    )

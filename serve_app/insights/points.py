@@ -1,0 +1,71 @@
+"""The main points of a text of any length, each with the segments that say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from serve_app.insights.results import Point
+from serve_app.insights.shapes import PointsShape
+from serve_app.insights.source import SourceSegment, SourceText
+from serve_app.insights.vocabulary import content_words
+from serve_app.insights.work import Work
+
+T = TypeVar("T")
+
+_PER_WINDOW = 8
+_SAME = 0.6  # shared content words of two statements of one thing
+_MOST_LEVELS = 4
+
+
+async def points_of(work: Work, *, per_window: int = _PER_WINDOW) -> list[Point]:
+    """Return the points of every window, in the text's order, without those that no segment bears."""
+    answers = await work.over_windows("points", PointsShape, most=str(per_window))
+    points = []
+    for answer in answers:
+        for point in answer.points:
+            orders = work.cited(point.text, point.segments)
+            if orders:
+                points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
+    points.sort(key=lambda point: point.segments[0])
+    return distinct(points, text=lambda point: point.text)
+
+
+async def main_points(work: Work) -> list[Point]:
+    """Return as many points as one window gives: those of a longer text are drawn from its windows' points."""
+    points = await points_of(work)
+    for _ in range(_MOST_LEVELS):
+        if len(await work.windows()) <= 1 or not points:
+            break
+        notes = notes_on(work, points)
+        work = notes
+        fewer = [
+            Point(text=point.text, segments=orders, start_time=point.start_time)
+            for point in await points_of(notes)
+            if (orders := sorted({order for note in point.segments for order in points[note - 1].segments}))
+        ]
+        if not 0 < len(fewer) < len(points):
+            break
+        points = fewer
+    return points
+
+
+def notes_on(work: Work, points: list[Point]) -> Work:
+    """Return work on the points, as a text whose segments they are."""
+    segments = tuple(
+        SourceSegment(order=order, text=point.text, start_s=point.start_time)
+        for order, point in enumerate(points, start=1)
+    )
+    source = SourceText(segments=segments, language=work.language or work.source.language)
+    return replace(work, source=source, progress=None)
+
+
+def distinct(items: Iterable[T], *, text: Callable[[T], str]) -> list[T]:
+    """Leave out what an earlier item says in nearly the same words, as overlapping windows do."""
+    kept: list[tuple[T, frozenset[str]]] = []
+    for item in items:
+        words = frozenset(content_words(text(item))) or frozenset({text(item)})
+        if all(len(words & other) < _SAME * len(words | other) for _, other in kept):
+            kept.append((item, words))
+    return [item for item, _ in kept]

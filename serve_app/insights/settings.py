@@ -1,0 +1,23 @@
+"""How texts are worked through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsightsSettings:
+    """Tokens are the language model's."""
+
+    window_tokens: int = 3_000  # of text in one call: small models lose facts in more
+    overlap_tokens: int = 120  # repeated at the next window's beginning
+    answer_tokens: int = 900  # of the longest answer of one call
+    calls_at_once: int = 4  # of one request; the engine batches them
+    call_deadline_s: float = 600.0  # of one call, its time in the engine's queue included
+    longest_prompt: int = 500  # characters of a user's own wish that are heeded
+    short_words: int = 25  # a text of so few words is its own summary
+    most_items: int = 12  # of quotes, flashcards, quiz questions
+    most_chapters: int = 24
+    retrieval_floor: float = 0.15  # cosine; passages farther off do not answer a question
+    history_turns: int = 3  # earlier questions that the model is shown
+    refine_words: int = 160  # words of a transcript in one refining call

@@ -1,0 +1,89 @@
+"""Quotes, flashcards and quiz questions, each borne by the segments it names."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TypeVar
+
+from serve_app.insights.points import distinct
+from serve_app.insights.results import Flashcard, QuizQuestion, Quote
+from serve_app.insights.shapes import CardsShape, QuizShape, QuizzesShape, QuotesShape
+from serve_app.insights.vocabulary import alike
+from serve_app.insights.work import Work
+
+T = TypeVar("T")
+
+_SAME_ANSWER = 0.8
+
+
+async def quotes_of(work: Work) -> list[Quote]:
+    """Return what somebody said, letter by letter, in the text's order."""
+    answers = await work.over_windows("quotes", QuotesShape, most=await _share(work))
+    found = []
+    for shape in (quote for answer in answers for quote in answer.quotes):
+        quotation = work.quotes.find(shape.quote, near=shape.segment)
+        if quotation is not None:
+            orders = list(quotation.orders)
+            found.append(
+                Quote(
+                    text=quotation.text,
+                    segments=orders,
+                    speaker=work.speaker_of(orders[0]),
+                    start_time=work.start_of(orders),
+                )
+            )
+    found.sort(key=lambda quote: quote.segments[0])
+    return _spread(distinct(found, text=lambda quote: quote.text), work.settings.most_items)
+
+
+async def flashcards_of(work: Work) -> list[Flashcard]:
+    answers = await work.over_windows("flashcards", CardsShape, most=await _share(work))
+    found = []
+    for shape in (card for answer in answers for card in answer.cards):
+        orders = work.cited(f"{shape.question} {shape.answer}", shape.segments)
+        if orders and shape.question.strip() and work.cited(shape.answer, orders):
+            found.append(Flashcard(question=shape.question.strip(), answer=shape.answer.strip(), segments=orders))
+    return _spread(distinct(found, text=lambda card: card.question), work.settings.most_items)
+
+
+async def quiz_of(work: Work) -> list[QuizQuestion]:
+    """Return questions of four different options, of which the text bears the right one."""
+    answers = await work.over_windows("quiz", QuizzesShape, most=await _share(work))
+    found = [
+        question
+        for answer in answers
+        for shape in answer.questions
+        if (question := _quiz_question(work, shape)) is not None
+    ]
+    return _spread(distinct(found, text=lambda question: question.question), work.settings.most_items)
+
+
+def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
+    right = shape.right_answer.strip()
+    wrong = [answer.strip() for answer in shape.wrong_answers]
+    orders = work.cited(f"{shape.question} {right}", shape.segments)
+    options = {option.casefold() for option in (right, *wrong) if option}
+    if not orders or not shape.question.strip() or len(options) != 4 or not work.cited(right, orders):
+        return None
+    if any(alike(right, other) > _SAME_ANSWER for other in wrong):
+        return None
+    place = sum(map(ord, shape.question)) % 4  # the same quiz each time, its right answers in no pattern
+    return QuizQuestion(
+        question=shape.question.strip(),
+        options=[*wrong[:place], right, *wrong[place:]],
+        answer_index=place,
+        segments=orders,
+    )
+
+
+async def _share(work: Work) -> str:
+    """Return how many items one window is asked for, more than needed, since some will not stand."""
+    windows = len(await work.windows())
+    return str(min(max(ceil(1.5 * work.settings.most_items / max(windows, 1)), 2), 8))
+
+
+def _spread(items: list[T], most: int) -> list[T]:
+    """Return at most so many items, from the whole length of the list."""
+    if len(items) <= most:
+        return items
+    return [items[at * len(items) // most] for at in range(most)]

@@ -1,0 +1,153 @@
+"""One request's work on one text: its windows, its vocabulary, and the model that is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+from serve_app.insights.decoding import Asker, Shape
+from serve_app.insights.quotes import QuoteFinder
+from serve_app.insights.settings import InsightsSettings
+from serve_app.insights.source import SourceSegment, SourceText
+from serve_app.insights.templates import prompt
+from serve_app.insights.vocabulary import Vocabulary, content_words
+from serve_app.insights.windows import Window, clock, windows_of
+from serve_app.transcript.languages import LANGUAGES
+
+OnProgress = Callable[[float], None]  # is told the share that is done, 0..1
+
+T = TypeVar("T")
+ShapeT = TypeVar("ShapeT", bound=Shape)
+
+_PROMPT_TOKENS = 500  # of the system message, the longest task and the chat template
+_SUPPORT = 0.5  # of an item's content words must be in the segments it cites
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """`language` is that of the answer; `source.language` that of the text, None where nobody knows."""
+
+    source: SourceText
+    asker: Asker
+    language: str | None = None
+    progress: OnProgress | None = None
+    _windows: list[Window] = field(default_factory=list, init=False, repr=False)
+    _vocabularies: dict[int, Vocabulary] = field(default_factory=dict, init=False, repr=False)
+    _windows_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+
+    @property
+    def settings(self) -> InsightsSettings:
+        return self.asker.settings
+
+    @property
+    def same_language(self) -> bool:
+        return self.language is None or self.language == self.source.language
+
+    @property
+    def write_in(self) -> str:
+        """Return the sentence of a task that says in which language to answer."""
+        name = LANGUAGES.get(self.language or "", "")
+        return f"Write in {name.title()}." if name else "Write in the language of the text."
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the text, its speakers and its times."""
+        segments = self.source.segments
+        speakers = {segment.speaker for segment in segments if segment.speaker}
+        times = {clock(segment.start_s) for segment in segments if segment.start_s is not None}
+        return Vocabulary([*(segment.text for segment in segments), *speakers, *times], language=self.source.language)
+
+    @cached_property
+    def quotes(self) -> QuoteFinder:
+        return QuoteFinder(self.source)
+
+    async def windows(self) -> list[Window]:
+        """Return the text's windows: the same for every task, so that their prefixes are computed once."""
+        async with self._windows_lock:
+            if not self._windows:
+                self._windows.extend(await self._make_windows())
+            return self._windows
+
+    async def _make_windows(self) -> list[Window]:
+        room = await self.asker.model.context_tokens() - self.settings.answer_tokens - _PROMPT_TOKENS
+        size = max(min(self.settings.window_tokens, room), 64)
+        overlap = min(self.settings.overlap_tokens, size // 8)
+        return await windows_of(self.source, self.asker.model, window_tokens=size, overlap_tokens=overlap)
+
+    async def over_windows(self, name: str, shape: type[ShapeT], **values: str) -> list[ShapeT]:
+        """Give one task on every window; return the answers in the windows' order."""
+        windows = await self.windows()
+        task = self.task(name, **values)
+        return await self.all_of(self.asker.fill(shape, window.text, task) for window in windows)
+
+    def task(self, name: str, **values: str) -> str:
+        return prompt(name).fill(write_in=self.write_in, **values)
+
+    async def all_of(self, calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """Run calls together and return their results in order; the first fault stops the others."""
+        tasks = [asyncio.ensure_future(call) for call in calls]
+        done = 0
+
+        def count(_: object) -> None:
+            nonlocal done
+            done += 1
+            if self.progress is not None:
+                self.progress(done / len(tasks))
+
+        for task in tasks:
+            task.add_done_callback(count)
+        try:
+            return list(await asyncio.gather(*tasks))
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    def cited(self, statement: str, orders: Sequence[int]) -> list[int]:
+        """Return the segments that bear a statement: those it cites, or, where they do not, those that do.
+
+        Empty: nothing does, the statement is to be dropped. Between languages only the citation counts.
+        """
+        known = self.source.known(list(orders))
+        if not statement.strip() or not known:
+            return []
+        if not self.same_language:
+            return known
+        if self.vocabulary.invented(statement):
+            return []
+        if self._bears(statement, known):
+            return known
+        elsewhere = self._best(statement)
+        return elsewhere if elsewhere and self._bears(statement, elsewhere) else []
+
+    def _bears(self, statement: str, orders: list[int]) -> bool:
+        nearby = {each for order in orders for each in self.source.around(order, before=1, after=1)}
+        words = content_words(statement)
+        borne = sum(any(self._words_of(each).has(word) for each in nearby) for word in words)
+        return borne >= _SUPPORT * len(words)
+
+    def _words_of(self, segment: SourceSegment) -> Vocabulary:
+        return self._vocabularies.setdefault(segment.order, Vocabulary([segment.text]))
+
+    def _best(self, statement: str) -> list[int]:
+        """Return the segment with the most of a statement's words."""
+        words = set(content_words(statement))
+        best = max(self._by_segment, key=lambda each: len(words & each[1]), default=None)
+        return [best[0]] if best is not None and words & best[1] else []
+
+    @cached_property
+    def _by_segment(self) -> list[tuple[int, set[str]]]:
+        return [(segment.order, set(content_words(segment.text))) for segment in self.source.segments]
+
+    def start_of(self, orders: Sequence[int]) -> float | None:
+        """Return when the first of some segments begins."""
+        segment = self.source.get(orders[0]) if orders else None
+        return segment.start_s if segment else None
+
+    def speaker_of(self, order: int) -> str | None:
+        segment = self.source.get(order)
+        return segment.speaker if segment else None

@@ -1,0 +1,1 @@
+"""Finding what a stored transcript says about a question."""

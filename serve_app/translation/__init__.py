@@ -1,0 +1,1 @@
+"""Texts and transcripts in other languages, whoever translates."""

@@ -1,0 +1,156 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_model import ScriptedModel
+
+from serve_app.errors import ModelUnavailable
+from serve_app.insights.edits import allowed, fillers, without_conflicts
+from serve_app.insights.refine import EditRefiner, applied
+from serve_app.insights.shapes import EditShape
+from serve_app.insights.sounds import alikeness, sound_of
+from serve_app.ports.streaming import RefineContext
+from serve_app.transcript.model import Segment, Transcript, Word
+
+CONTEXT = RefineContext(
+    text="A call with the sales team.", terms=("Arjun Mehta", "Ishaan Verma", "Databricks", "Hawkes")
+)
+
+
+def edit(from_word: str, to_word: str, kind: str) -> dict[str, str]:
+    return {"from_word": from_word, "to_word": to_word, "kind": kind}
+
+
+WORDS = ["um", "we", "uh.", "meet", "Arjan", "meta", "data", "bricks,", "today!", "you", "know"]
+
+
+async def refined(text: str, *edits: dict[str, str], language: str = "en") -> str:
+    model = ScriptedModel({"edits": list(edits)})
+    return await EditRefiner(model).refine(text, language=language, context=CONTEXT)
+
+
+async def test_names_that_sound_like_a_term_are_put_right_without_asking():
+    assert await refined("I met arjan meta, and data bricks is fine.") == "I met Arjun Mehta, and Databricks is fine."
+    assert await refined("arjan mehta's plan works.") == "Arjun Mehta's plan works."
+
+
+async def test_a_doubtful_name_needs_the_models_word():
+    assert await refined("The hawks flew over us.") == "The hawks flew over us."
+    assert await refined("I talked to hawks there.", edit("hawks", "Hawkes", "name")) == "I talked to Hawkes there."
+
+
+async def test_sounds_of_hesitation_go_and_the_sentence_closes_over_them():
+    assert await refined("Um, we, uh, start now. Uh yes we do, um.") == "We, start now. Yes we do."
+
+
+async def test_a_sound_of_one_language_is_a_word_of_another():
+    assert await refined("Wir treffen uns um drei.", language="de") == "Wir treffen uns um drei."
+
+
+@pytest.mark.parametrize(
+    "proposal",
+    [
+        edit("start", "begin", "punctuation"),
+        edit("start", "stop", "name"),
+        edit("start", "Arjun Mehta", "name"),
+        edit("start", "", "filler"),
+        edit("start now", "now start", "punctuation"),
+        edit("now", "now immediately", "punctuation"),
+        edit("now", "not", "case"),
+        edit("later", "Later", "case"),
+        edit("", "Databricks", "name"),
+    ],
+)
+async def test_an_edit_that_is_none_of_the_kinds_changes_nothing(proposal: dict[str, str]):
+    text = "so we start now with the work that data brick gave us"
+    assert await refined(text, proposal) == await refined(text)
+
+
+async def test_marks_and_capitals_may_change():
+    text = "so we start now with the data brigs that they gave us"
+    edits = [edit("so", "So", "case"), edit("now", "now,", "punctuation"), edit("us", "us.", "punctuation")]
+    assert await refined(text, *edits) == "So we start now, with the data brigs that they gave us."
+
+
+async def test_a_model_that_fails_leaves_the_sure_edits():
+    class Broken(ScriptedModel):
+        async def generate(self, *_: object) -> object:
+            raise ModelUnavailable("down")
+
+    text = await EditRefiner(Broken()).refine("um arjan meta saw hawks", language="en", context=CONTEXT)
+    assert text == "Arjun Mehta saw hawks"
+
+
+async def test_without_a_doubt_the_model_is_not_asked():
+    model = ScriptedModel({"edits": []})
+    await EditRefiner(model).refine("We start now.", language="en", context=CONTEXT)
+    assert model.prompts == []
+
+
+def _word(text: str, start_s: float, speaker: int) -> Word:
+    return Word(text=text, start_s=start_s, end_s=start_s + 0.4, confidence=0.9, speaker=speaker)
+
+
+def _segment(text: str, start_s: float, speaker: int) -> Segment:
+    words = tuple(_word(each, start_s + n * 0.5, speaker) for n, each in enumerate(text.split()))
+    return Segment(start_s=start_s, end_s=words[-1].end_s, text=text, words=words, speaker=speaker)
+
+
+async def test_a_transcripts_words_keep_their_times_and_speakers():
+    segments = (
+        _segment("um we use data bricks", 0.0, 0),
+        _segment("arjan meta said so.", 5.0, 1),
+        _segment("uh", 9, 0),
+    )
+    transcript = Transcript(segments=segments, duration_s=10.0, language="en", speakers=2)
+    result = await EditRefiner(ScriptedModel({"edits": []})).refine_transcript(transcript, context=CONTEXT)
+    assert [segment.text for segment in result.segments] == ["we use Databricks", "Arjun Mehta said so."]
+    first, second = result.segments
+    assert [(word.text, word.start_s, word.end_s) for word in first.words] == [
+        ("we", 0.5, 0.9),
+        ("use", 1.0, 1.4),
+        ("Databricks", 1.5, 2.4),
+    ]
+    assert [word.start_s for word in second.words] == [word.start_s for word in segments[1].words]
+    assert {word.speaker for word in second.words} == {1}
+    assert (first.start_s, first.end_s) == (0.0, segments[0].end_s)
+
+
+async def test_a_long_transcript_is_refined_in_several_calls_and_no_name_spans_two_speakers():
+    segments = tuple(_segment("we talk of hawks and of many other birds here", n * 10.0, n % 2) for n in range(60))
+    segments += (_segment("I know arjan", 600.0, 0), _segment("meta is nice", 610.0, 1))
+    model = ScriptedModel({"edits": []})
+    transcript = Transcript(segments=segments, duration_s=700.0, language="en")
+    result = await EditRefiner(model).refine_transcript(transcript, context=CONTEXT)
+    assert result == transcript
+    assert len(model.prompts) > 2
+
+
+@given(
+    st.lists(st.sampled_from(WORDS), max_size=12),
+    st.lists(
+        st.builds(
+            EditShape,
+            from_word=st.sampled_from(["we", "meet", "Arjan meta", "you know", "today", "x", ""]),
+            to_word=st.sampled_from(["We", "meat", "Arjun Mehta", "", "today.", "Databricks"]),
+            kind=st.sampled_from(["name", "filler", "punctuation", "case"]),
+        ),
+        max_size=6,
+    ),
+)
+def test_words_keep_their_order_and_only_allowed_ones_change(words: list[str], proposals: list[EditShape]):
+    edits = [each for one in proposals for each in allowed(words, one, terms=CONTEXT.terms, language="en")]
+    edits = without_conflicts([*fillers(words, "en"), *edits])
+    pieces = applied(words, edits)
+    assert [piece.first for piece in pieces] == sorted(piece.first for piece in pieces)
+    touched = {at for each in edits for at in range(each.start, each.end)}
+    for at, word in enumerate(words):
+        if at not in touched:
+            (piece,) = [piece for piece in pieces if piece.first == at]
+            assert piece.text.rstrip(".!?").casefold() == word.rstrip(".!?,").casefold() or piece.text == word
+
+
+def test_words_that_sound_alike_are_alike():
+    assert sound_of("meta") == sound_of("Mehta")
+    assert sound_of("Catherine") == sound_of("Katharyn")
+    assert alikeness("arjan", "Arjun") > 0.85
+    assert alikeness("printer", "lobster") < 0.5

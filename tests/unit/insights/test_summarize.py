@@ -1,0 +1,117 @@
+from contextlib import aclosing
+
+from scripted_model import MEETING, ScriptedModel, by_task
+
+from serve_app.insights.insights import Insights
+from serve_app.insights.results import Summary
+from serve_app.insights.source import SourceText
+from serve_app.ports.language import TextDelta
+
+LONG = SourceText.from_text(
+    " ".join(f"In chapter {n} the wizard visits town number {n} and buys {n} apples there." for n in range(1, 200)),
+    language="en",
+)
+POINTS = {"points": [{"segments": [1], "text": "The wizard visits town number 1."}]}
+
+
+async def test_prose_is_streamed_sentence_by_sentence_and_given_whole_at_the_end():
+    model = ScriptedModel("The printer broke on Tuesday. Speaker 2 will call the repair company [2].")
+    events = [event async for event in Insights(model).stream_summary(MEETING)]
+    assert [event.text for event in events[:-1] if isinstance(event, TextDelta)] == [
+        "The printer broke on Tuesday. ",
+        "Speaker 2 will call the repair company.",
+    ]
+    assert isinstance(events[-1], Summary)
+    assert events[-1].summary == "The printer broke on Tuesday. Speaker 2 will call the repair company."
+
+
+async def test_sentences_that_the_text_does_not_bear_are_left_out():
+    model = ScriptedModel(
+        "The printer broke on Tuesday. The astronauts landed safely near Houston. The repair cost 900 euros. "
+        "Maria and Peter like the printer from Berlin. The last repair cost 200 euros."
+    )
+    summary = await Insights(model).summarize(MEETING)
+    assert summary.summary == "The printer broke on Tuesday. The last repair cost 200 euros."
+
+
+async def test_a_model_that_says_nothing_of_the_text_is_replaced_by_the_texts_own_sentences():
+    summary = await Insights(ScriptedModel("As an assistant I cannot help with bombs.")).summarize(MEETING)
+    assert summary.summary
+    assert all(sentence in MEETING.text for sentence in summary.summary.split(". "))
+
+
+async def test_a_model_in_a_loop_is_stopped():
+    model = ScriptedModel("The printer broke on Tuesday. " * 50)
+    summary = await Insights(model).summarize(MEETING, style="detailed")
+    assert summary.summary == "The printer broke on Tuesday."
+    assert model.closed_early == 1
+
+
+async def test_a_caller_who_goes_away_stops_the_model():
+    model = ScriptedModel("The printer broke on Tuesday. The last repair cost two hundred euros.")
+    async with aclosing(Insights(model).stream_summary(MEETING)) as events:
+        await anext(events)
+    assert model.closed_early == 1
+
+
+async def test_a_long_text_is_summed_up_from_all_its_windows():
+    model = ScriptedModel(by_task(main_points=POINTS, summarize="The wizard visits town number 1."))
+    progress: list[float] = []
+    summary = await Insights(model).summarize(LONG, progress=progress.append)
+    assert summary.summary == "The wizard visits town number 1."
+    maps = [prompt for prompt in model.prompts if "main points" in prompt]
+    assert len(maps) > 1
+    assert all(any(f"[{n}] " in prompt for prompt in maps) for n in range(1, 200))
+    assert progress[-1] == 1.0
+    assert progress == sorted(progress)
+
+
+async def test_bullet_points_name_their_segments_and_say_nothing_twice():
+    answer = {
+        "points": [
+            {"segments": [4], "text": "The last repair cost two hundred euros."},
+            {"segments": [4], "text": "The last repair cost two hundred euros!"},
+            {"segments": [99], "text": "The printer broke on Tuesday."},
+            {"segments": [3], "text": "Maria likes the printer from Berlin."},
+            {"segments": [2], "text": "Elephants dance in moonlight."},
+        ]
+    }
+    summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
+    assert [(point.text, point.segments, point.start_time) for point in summary.points] == [
+        ("The last repair cost two hundred euros.", [4], 15.0),
+        ("Maria likes the printer from Berlin.", [6], 25.0),
+    ]
+    assert summary.summary == "- The last repair cost two hundred euros.\n- Maria likes the printer from Berlin."
+
+
+async def test_no_text_gives_no_summary_and_asks_nobody():
+    model = ScriptedModel("Nonsense.")
+    for style in ("brief", "detailed", "action_items", "bullet_points"):
+        summary = await Insights(model).summarize(SourceText.from_text(" "), style=style)
+        assert summary == Summary(style=style)
+    assert model.prompts == []
+
+
+async def test_a_text_of_a_few_words_is_its_own_summary():
+    model = ScriptedModel("Nonsense.")
+    assert (await Insights(model).summarize(SourceText.from_text("Hello there 👋"))).summary == "Hello there 👋"
+    assert model.prompts == []
+
+
+async def test_another_language_is_asked_for_by_name_and_numbers_are_still_checked():
+    model = ScriptedModel("L'imprimante est tombée en panne. La réparation coûte 900 euros.")
+    summary = await Insights(model).summarize(MEETING, language="fr")
+    assert "Write in French." in model.prompts[0]
+    assert summary.summary == "L'imprimante est tombée en panne."
+
+
+class _Guesser:
+    def guess(self, text: str) -> str | None:
+        return "de" if "und" in text else None
+
+
+async def test_a_text_of_unknown_language_is_answered_in_the_one_it_is_guessed_to_be():
+    model = ScriptedModel("Der Drucker ist kaputt.")
+    source = SourceText.from_text("Der Drucker ist kaputt und wir kaufen einen neuen. " * 8)
+    await Insights(model, guesser=_Guesser()).summarize(source)
+    assert "Write in German." in model.prompts[0]
