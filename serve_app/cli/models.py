@@ -54,12 +54,11 @@ def list_models() -> None:
 def pull(
     names: Names = None,
     profile: Profile = DEFAULT_PROFILE,
-    every: Annotated[bool, typer.Option("--all", help="All sets, of every profile.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also what the profile fetches on first use.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Read what is installed and replace damaged files.")] = False,
 ) -> None:
     """Fetch weights, by default those of the profile. A pull that was interrupted goes on where it stopped."""
-    registry = _registry()
-    wanted = registry.sets if every else _chosen(registry, names, profile)
+    wanted = _chosen(_registry(), names, profile, later_too=every)
     if not pull_with_progress(wanted, data_dir=weights.default_data_dir(), repair=repair):
         raise typer.Exit(1)
 
@@ -161,9 +160,13 @@ def _registry() -> WeightsRegistry:
         raise _refused(fault) from fault
 
 
-def _chosen(registry: WeightsRegistry, names: list[str] | None, profile: str) -> tuple[WeightSet, ...]:
+def _chosen(
+    registry: WeightsRegistry, names: list[str] | None, profile: str, *, later_too: bool = False
+) -> tuple[WeightSet, ...]:
     try:
-        return tuple(registry.get(name) for name in names) if names else registry.for_profile(profile)
+        if names:
+            return tuple(registry.get(name) for name in names)
+        return registry.for_profile(profile, later_too=later_too)
     except WeightsError as fault:
         raise _refused(fault) from fault
 

@@ -31,6 +31,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     registry = WeightsRegistry.model_validate(
         {
             "profiles": {"embedded": ["base"], "gpu": ["large"]},
+            "on_first_use": {"embedded": ["tiny", "large"]},
             "sets": [small_set(n) for n in ("base", "large", "tiny")],
         }
     )
