@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import websockets
 import yaml
 from cluster import OwnService
-from live_talk import RATE_HZ, Heard, likeness, stream, until
+from live_talk import RATE_HZ, Heard, knock, likeness, stream, until
 
 RECOGNIZER = "recognizer-base"
 
@@ -77,8 +78,18 @@ async def test_a_service_that_stops_serving_sockets_says_what_it_heard_and_1012(
         await words_of(heard)
         await asyncio.to_thread(service._admin, "deploy", str(without))
 
+    async def served_again() -> bool:
+        try:
+            said, socket = await knock(socket_address(service))
+        except (OSError, websockets.WebSocketException):
+            return False
+        if socket is not None:
+            await socket.close()
+        return said == "ready"
+
     heard = await stream(socket_address(service), speech, meanwhile=stop)
     await asyncio.to_thread(service._admin, "deploy", str(service.profile))
+    await until(served_again, within_s=120)
 
     assert heard.close_code == 1012
     assert heard.last["final"] is True

@@ -21,7 +21,7 @@ from s3_server import ACCESS_KEY_ID, SECRET, S3Server
 
 from serve_app.ports.records import NewTranscript
 
-BUCKET = "speech"
+BUCKET = "speech-of-jobs"  # the stand-in keeps the buckets of a process together, whichever server they came by
 CONTENT_TYPE = "audio/ogg"
 SWEPT_S = 20.0
 
