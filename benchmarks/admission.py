@@ -37,7 +37,7 @@ async def measure_admission(
     *, runs: int, transcripts: int, command: str, results: Path = RESULTS, say: Say = lambda _: None
 ) -> str:
     """Measure on an embedded database of its own, write the report and return it as Markdown."""
-    async with _fresh_database() as database:
+    async with fresh_database() as database:
         say("admission")
         admission = await admission_ms(database, runs)
         say(f"{transcripts} transcripts are stored")
@@ -169,7 +169,7 @@ def _word(rank: int) -> str:
 
 
 @asynccontextmanager
-async def _fresh_database() -> AsyncIterator[Database]:
+async def fresh_database() -> AsyncIterator[Database]:
     directory = Path(tempfile.mkdtemp(prefix="hark-", dir="/tmp"))
     try:
         with EmbeddedPostgres(directory / "postgres") as server:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.admission import _fresh_database
+from benchmarks.admission import fresh_database
 from benchmarks.dataset import dataset_folder
 from benchmarks.minilm_reference import ReferenceMiniLm
 from benchmarks.report import RESULTS, Report, Table, number, write_report
@@ -136,7 +136,7 @@ async def measure_retrieval(say: Say) -> tuple[Table, dict[str, Any]]:
     say("retrieval")
     embedder = LocalEmbedder(EmbedderOptions(threads=2), installed_path(default_data_dir(), "minilm"))
     rows, places, indexed_s = [], [], 0.0
-    async with _fresh_database() as database:
+    async with fresh_database() as database:
         account = await database.accounts.create()
         index = TranscriptIndex(embedder=embedder, store=database.passages)
         for name in dict.fromkeys(question.meeting for question in QUESTIONS):

@@ -11,19 +11,16 @@ from ray import serve
 
 from configs.jobs import open_jobs
 from configs.settings import AppSettings
-from configs.storage import embedded_server, open_database, open_objects
+from configs.storage import open_database, open_objects
+from deployments.access import database_keeper, open_to, token_verifier
 from deployments.health import ClusterHealth
 from deployments.logs import use_serve_log
 from deployments.remote import RemoteTranscriber
 from deployments.text_services import open_text_services
-from serve_app.admission.callers import is_loopback
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from ray.serve.deployment import Application
-
-    from serve_app.admission.authentication import OpenTo
-    from serve_app.ports.identity import TokenVerifier
 
 
 def bind_ingress(
@@ -64,12 +61,12 @@ def bind_ingress(
                 ),
                 text=open_text_services(settings, app_name=app_name, database=database),
                 documents=Documents(docx=docx_bytes, pdf=pdf_bytes),
-                tokens=_token_verifier(settings),
+                tokens=token_verifier(settings),
                 start=database.migrate,
                 keep_up=_in_a_thread(keep_up),
                 catalogue=settings.catalogue(),
                 health=ClusterHealth(app_name=app_name, profile=settings.profile, data_dir=settings.data_path()),
-                settings=settings.api_settings(open_to=_open_to(settings)),
+                settings=settings.api_settings(open_to=open_to(settings)),
                 fetcher=HttpFetcher(allow_private=settings.api.allow_private_urls),
                 node_id=ray.get_runtime_context().get_node_id(),
             )
@@ -80,45 +77,5 @@ def bind_ingress(
     )
 
 
-def database_keeper(settings: AppSettings) -> Callable[[], None]:
-    """Return what starts the embedded database, or starts it again; nothing to do where a URL names a server."""
-    if settings.database.url is not None:
-        return lambda: None
-    server, started = embedded_server(settings.data_path()), False
-
-    def keep_up() -> None:
-        nonlocal started
-        if not started or server.pid() is None:
-            server.start()
-            started = True
-
-    return keep_up
-
-
 def _in_a_thread(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     return lambda: asyncio.to_thread(call)
-
-
-def _open_to(settings: AppSettings) -> OpenTo:
-    """Return who is the owner without credentials: as configured, or this machine while only it can call."""
-    if settings.accounts.access != "auto":
-        return "everybody" if settings.accounts.access == "open" else "nobody"
-    return "this machine" if settings.api.operator_key is None and is_loopback(_http_host()) else "nobody"
-
-
-def _http_host() -> str:
-    """Return where Serve listens."""
-    from ray.serve.context import _get_global_client
-
-    return str(_get_global_client().http_config.host)
-
-
-def _token_verifier(settings: AppSettings) -> TokenVerifier | None:
-    if not settings.accounts.issuers:
-        return None
-    from serve_app.adapters.oidc import IssuerSettings, OidcVerifier
-
-    return OidcVerifier(
-        [IssuerSettings(**issuer.model_dump()) for issuer in settings.accounts.issuers],
-        allow_private=settings.api.allow_private_urls,
-    )

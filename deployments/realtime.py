@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ray
 from ray import serve
 
 from configs.settings import AppSettings
 from configs.storage import open_database
+from deployments.access import database_keeper, open_to, token_verifier
 from deployments.engine_thread import EngineThread
 from deployments.engines.noise_gate import NoiseGate
 from deployments.engines.silero_stream import SileroStream, SileroStreams
-from deployments.ingress import _open_to, _token_verifier, database_keeper
 from deployments.logs import use_serve_log
 from deployments.remote import RemoteDiarizer, RemoteRecognizer
 from serve_app.audio.recording import Waveform
@@ -78,26 +78,21 @@ def bind_sockets(settings: AppSettings, *, route: Route) -> Application:
     """Bind the sockets of one dialect."""
 
     def socket_application() -> SocketApp:
-        from serve_app.api.services import HealthReport, Services
+        from serve_app.api.services import CallerServices
         from serve_app.api.streaming.app import SocketApp
         from serve_app.api.streaming.services import StreamServices
-
-        async def no_health() -> HealthReport:
-            return HealthReport(status="ok", able_to_serve=True)
 
         use_serve_log()
         database_keeper(settings)()
         database = open_database(settings.database, settings.data_path())
         app = SocketApp(
             StreamServices(
-                shared=Services(
-                    transcriber=_NoTranscriber(),
+                shared=CallerServices(
                     stores=database,
-                    tokens=_token_verifier(settings),
+                    tokens=token_verifier(settings),
                     start=database.migrate,
                     catalogue=settings.catalogue(),
-                    health=no_health,
-                    settings=settings.api_settings(open_to=_open_to(settings)),
+                    settings=settings.api_settings(open_to=open_to(settings)),
                 ),
                 recognizers={
                     model: RemoteRecognizer(serve.get_deployment_handle(f"recognizer-{model}", app_name=MAIN_APP))
@@ -116,13 +111,6 @@ def bind_sockets(settings: AppSettings, *, route: Route) -> Application:
         return app
 
     return serve.deployment(name=f"realtime-{route}")(serve.ingress(socket_application)()).bind()
-
-
-class _NoTranscriber:
-    """Sockets transcribe no files."""
-
-    def transcribe(self, source: object, options: object) -> Any:
-        raise NotImplementedError
 
 
 async def _drain_when_told(app: SocketApp) -> None:

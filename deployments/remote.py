@@ -94,7 +94,7 @@ def _passing_references(handle: DeploymentHandle) -> Any:
     return handle.options(_by_reference=True)
 
 
-async def _answer(response: Any) -> Any:
+async def answer_of(response: Any) -> Any:
     try:
         return await response
     except asyncio.CancelledError:
@@ -104,7 +104,7 @@ async def _answer(response: Any) -> Any:
         raise translated(error) from error
 
 
-async def _stream(handle_method: Any, *args: Any) -> AsyncGenerator[Any]:
+async def answers_of(handle_method: Any, *args: Any) -> AsyncGenerator[Any]:
     responses = handle_method.remote(*args)
     try:
         async for response in responses:
@@ -123,7 +123,7 @@ class RemoteDecoder:
         self._decode = handle.options(stream=True).decode
 
     def decode(self, source: MediaFile) -> AsyncGenerator[DecodedBlock]:
-        return _stream(self._decode, source)
+        return answers_of(self._decode, source)
 
 
 class RemoteDetector:
@@ -133,7 +133,7 @@ class RemoteDetector:
         self._handle = _passing_references(handle)
 
     async def speech_probabilities(self, recording: Recording, span: Span) -> npt.NDArray[np.float32]:
-        found: npt.NDArray[np.float32] = await _answer(self._handle.speech_probabilities.remote(recording, span))
+        found: npt.NDArray[np.float32] = await answer_of(self._handle.speech_probabilities.remote(recording, span))
         return found
 
 
@@ -144,11 +144,11 @@ class RemoteRecognizer:
         self._handle = _passing_references(handle)
 
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
-        heard: Recognition = await _answer(self._handle.recognize.remote(recording, chunk, options))
+        heard: Recognition = await answer_of(self._handle.recognize.remote(recording, chunk, options))
         return heard
 
     async def identify(self, recording: Recording, chunk: Chunk, candidates: Sequence[str]) -> dict[str, float]:
-        found: dict[str, float] = await _answer(self._handle.identify.remote(recording, chunk, tuple(candidates)))
+        found: dict[str, float] = await answer_of(self._handle.identify.remote(recording, chunk, tuple(candidates)))
         return found
 
 
@@ -159,14 +159,14 @@ class RemoteDiarizer:
         self._handle = _passing_references(handle)
 
     async def speaker_windows(self, recording: Recording, span: Span, *, duration_s: float) -> SpeakerWindows:
-        found: SpeakerWindows = await _answer(self._handle.speaker_windows.remote(recording, span, duration_s))
+        found: SpeakerWindows = await answer_of(self._handle.speaker_windows.remote(recording, span, duration_s))
         return found
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
     ) -> SpeakerTurns:
         boxed = [ray.put(list(windows))]
-        turns: SpeakerTurns = await _answer(self._handle.link_speakers.remote(boxed, duration_s, bounds))
+        turns: SpeakerTurns = await answer_of(self._handle.link_speakers.remote(boxed, duration_s, bounds))
         return turns
 
 
@@ -177,7 +177,7 @@ class RemoteTranscriber:
         self._transcribe = handle.options(stream=True).transcribe
 
     def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
-        return _stream(self._transcribe, source, options)
+        return answers_of(self._transcribe, source, options)
 
 
 def remote_ports(

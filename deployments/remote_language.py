@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.remote import _answer, _stream
+from deployments.remote import answer_of, answers_of
 from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, TextDelta
 
 
@@ -20,19 +20,19 @@ class RemoteLanguageModel:
 
     async def context_tokens(self) -> int:
         if self._context_tokens is None:
-            found: int = await _answer(self._handle.context_tokens.remote())
+            found: int = await answer_of(self._handle.context_tokens.remote())
             self._context_tokens = found  # never changes, and asking would wake a replica that rests
         return self._context_tokens
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        found: list[int] = await _answer(self._handle.count_tokens.remote(tuple(texts)))
+        found: list[int] = await answer_of(self._handle.count_tokens.remote(tuple(texts)))
         return found
 
     async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
-        found: Generation = await _answer(self._handle.generate.remote(tuple(messages), options))
+        found: Generation = await answer_of(self._handle.generate.remote(tuple(messages), options))
         return found
 
     def stream(
         self, messages: Sequence[ChatMessage], options: GenerateOptions
     ) -> AsyncGenerator[TextDelta | Generation, None]:
-        return _stream(self._stream, tuple(messages), options)
+        return answers_of(self._stream, tuple(messages), options)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ray.serve.handle import DeploymentHandle
 
 from deployments.engines.minilm import DIMENSIONS
-from deployments.remote import _answer
+from deployments.remote import answer_of
 from serve_app.ports.language import Translations
 
 
@@ -22,7 +22,7 @@ class RemoteEmbedder:
         self._handle = handle
 
     async def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        vectors: npt.NDArray[np.float32] = await _answer(self._handle.embed.remote(tuple(texts)))
+        vectors: npt.NDArray[np.float32] = await answer_of(self._handle.embed.remote(tuple(texts)))
         return vectors
 
 
@@ -35,10 +35,10 @@ class RemoteTranslator:
 
     async def pairs(self) -> frozenset[tuple[str, str]]:
         if self._pairs is None:
-            found: frozenset[tuple[str, str]] = await _answer(self._handle.pairs.remote())
+            found: frozenset[tuple[str, str]] = await answer_of(self._handle.pairs.remote())
             self._pairs = found
         return self._pairs
 
     async def translate(self, texts: Sequence[str], *, source: str, target: str) -> Translations:
-        found: Translations = await _answer(self._handle.translate.remote(tuple(texts), source, target))
+        found: Translations = await answer_of(self._handle.translate.remote(tuple(texts), source, target))
         return found

@@ -9,10 +9,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serve_app.admission.authentication import Authenticator
-from serve_app.admission.callers import parse_networks
-from serve_app.admission.gate import Gate
 from serve_app.api import account, docs, jobs, objects, pages
+from serve_app.api.context import remember
 from serve_app.api.errors import install_error_handlers
 from serve_app.api.hang_up import stopped
 from serve_app.api.middleware import RequestMiddleware
@@ -61,19 +59,8 @@ def create_app(services: Services) -> FastAPI:
         openapi_tags=docs.TAGS,
         lifespan=_lifespan,
     )
-    app.state.services = services
-    settings = services.settings
-    app.state.authenticator = Authenticator(
-        services.stores,
-        settings.plans,
-        clock=services.clock,
-        open_to=settings.open_to,
-        operator_key=settings.operator_key,
-        tokens=services.tokens,
-    )
-    app.state.gate = Gate(services.stores, settings.prices, hold_s=settings.hold_s)
+    remember(app.state, services)
     app.state.indexing = Indexing(services.text)
-    app.state.trusted_networks = parse_networks(settings.trusted_proxies)
     app.add_middleware(RequestMiddleware, services=services)
     install_error_handlers(app)
     for router in _ROUTERS:

@@ -11,9 +11,9 @@ from typing import Any, cast
 from starlette.requests import HTTPConnection
 
 from serve_app.admission.authentication import Authenticator
-from serve_app.admission.callers import Network
+from serve_app.admission.callers import Network, parse_networks
 from serve_app.admission.gate import Gate
-from serve_app.api.services import Services
+from serve_app.api.services import CallerServices, Services
 from serve_app.api.text.indexing import Indexing
 
 _SCOPE_KEY = "hark.request"
@@ -44,6 +44,22 @@ def open_context(scope: MutableMapping[str, Any]) -> RequestContext:
 
 def context_of(scope: Mapping[str, Any]) -> RequestContext:
     return cast(RequestContext, scope[_SCOPE_KEY])
+
+
+def remember(state: Any, services: CallerServices) -> None:
+    """Put into an application's state what the functions below look up for its requests and sockets."""
+    settings = services.settings
+    state.services = services
+    state.authenticator = Authenticator(
+        services.stores,
+        settings.plans,
+        clock=services.clock,
+        open_to=settings.open_to,
+        operator_key=settings.operator_key,
+        tokens=services.tokens,
+    )
+    state.gate = Gate(services.stores, settings.prices, hold_s=settings.hold_s)
+    state.trusted_networks = parse_networks(settings.trusted_proxies)
 
 
 def services_of(request: HTTPConnection) -> Services:

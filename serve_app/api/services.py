@@ -91,23 +91,29 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
+class CallerServices:
+    """What it takes to know callers and what they may do: routes and sockets need it alike."""
+
+    stores: Stores
+    catalogue: ModelCatalogue
+    settings: ApiSettings
+    tokens: TokenVerifier | None = None  # None: tokens of issuers are not accepted
+    start: Callable[[], Awaitable[None]] | None = None  # before the first request: brings the database up to date
+    clock: Clock = time.monotonic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services(CallerServices):
     """Everything the routes call."""
 
     transcriber: Transcriber
-    stores: Stores
-    catalogue: ModelCatalogue
     health: Callable[[], Awaitable[HealthReport]]
-    settings: ApiSettings
     objects: ObjectStore | None = None
     url_signer: UrlVerifier | None = None  # judges the signed URLs of a local object store; None: they lead elsewhere
     text: TextServices = field(default_factory=TextServices)
     jobs: JobService | None = None  # None: recordings can only be sent with their request
     documents: Documents | None = None
-    tokens: TokenVerifier | None = None  # None: tokens of issuers are not accepted
-    start: Callable[[], Awaitable[None]] | None = None  # before the first request: brings the database up to date
     keep_up: Callable[[], Awaitable[None]] | None = None  # every now and then: brings back what has died
     fetcher: Fetcher | None = None  # None: `url` is refused
     node_id: str = ""  # where the spool is, for the decoder
-    clock: Clock = time.monotonic
     observe: Callable[[Access], None] = observe_nothing  # called once a request, for metrics

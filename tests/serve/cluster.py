@@ -138,7 +138,7 @@ def listeners(url: str) -> list[psutil.Process]:
 
 
 def repeated_meeting(times: int) -> bytes:
-    """Return the sample meeting (100 s, several speakers) so many times on end as a WAV file."""
+    """Return the sample meeting (82 s, four speakers) so many times on end as a WAV file."""
     import av
 
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)

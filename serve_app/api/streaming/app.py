@@ -14,9 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from serve_app.admission.authentication import Authenticator
-from serve_app.admission.callers import parse_networks
-from serve_app.admission.gate import Gate
+from serve_app.api.context import remember
 from serve_app.api.streaming.platform import PlatformDialect
 from serve_app.api.streaming.services import StreamServices
 from serve_app.api.streaming.sixtydb import SixtydbDialect
@@ -33,21 +31,8 @@ class SocketApp:
     """Serves one dialect at whatever path it is mounted."""
 
     def __init__(self, services: StreamServices, *, route: Route) -> None:
-        shared = services.shared
-        settings = shared.settings
-        self.state = SimpleNamespace(
-            services=shared,
-            authenticator=Authenticator(
-                shared.stores,
-                settings.plans,
-                clock=shared.clock,
-                open_to=settings.open_to,
-                operator_key=settings.operator_key,
-                tokens=shared.tokens,
-            ),
-            gate=Gate(shared.stores, settings.prices, hold_s=settings.hold_s),
-            trusted_networks=parse_networks(settings.trusted_proxies),
-        )
+        self.state = SimpleNamespace()
+        remember(self.state, services.shared)
         self._services = services
         self._route: Route = route
         self._sessions = 0

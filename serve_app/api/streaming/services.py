@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from serve_app.api.services import Services
+from serve_app.api.services import CallerServices
 from serve_app.api.streaming.session import SessionSettings
 from serve_app.ports.speech import Recognizer
 from serve_app.ports.streaming import OpenEnhancer, OpenListener, Refiner, UnchangedRefiner
@@ -29,9 +29,9 @@ class SocketSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamServices:
-    """Everything a socket calls. `shared` is what it has in common with the HTTP side; its transcriber is not used."""
+    """Everything a socket calls."""
 
-    shared: Services
+    shared: CallerServices
     recognizers: Mapping[str, Recognizer]  # by model
     open_listener: OpenListener
     open_enhancer: OpenEnhancer

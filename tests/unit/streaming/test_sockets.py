@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
-from serve_app.api.services import ApiSettings, HealthReport, Services
+from serve_app.api.services import ApiSettings, CallerServices
 from serve_app.api.streaming.app import Route, SocketApp
 from serve_app.api.streaming.services import SocketSettings, StreamServices
 from serve_app.audio.plan import Chunk
@@ -92,18 +92,13 @@ def recognizer() -> HearsOneWord:
 
 @pytest.fixture
 def app(tmp_path: Path, recognizer: HearsOneWord) -> Callable[..., SocketApp]:
-    async def health() -> HealthReport:
-        return HealthReport(status="ok", able_to_serve=True)
-
     def build(route: Route, *, open_to: Any = "everybody", **settings: Any) -> SocketApp:
-        shared = Services(
-            transcriber=None,  # type: ignore[arg-type]
+        shared = CallerServices(
             stores=MemoryStores(time.monotonic),
             catalogue=ModelCatalogue(
                 models=(ModelEntry(id="base", name="Base"), ModelEntry(id="large-v3-turbo", name="T", available=False)),
                 substitute="base",
             ),
-            health=health,
             settings=ApiSettings(spool_dir=tmp_path, open_to=open_to),
         )
         return SocketApp(
