@@ -19,6 +19,7 @@ from deployments.engines.whisper_words import (
     after_prefix,
     build_segments,
     compression_ratio,
+    mark_index,
     merge_marks,
     split_runs,
     trim_long_words,
@@ -152,7 +153,7 @@ class FasterWhisperRecognizer:
         )
         return [
             _Decoded(
-                tokens=tuple(r.sequences_ids[0][len(prefix) + 1 if prefix else 0 :]),  # the prefix comes back too
+                tokens=tuple(r.sequences_ids[0][len(prefix) :]),  # the prefix comes back too
                 # The score is the mean over the tokens; the mean over tokens and end of text is the usual measure.
                 avg_logprob=r.scores[0] * len(r.sequences_ids[0]) / (len(r.sequences_ids[0]) + 1),
                 no_speech_prob=r.no_speech_prob,
@@ -196,7 +197,7 @@ class FasterWhisperRecognizer:
         alignments = [
             self._model.find_alignment(
                 tokenizer,
-                [self._prefix(window) + [token for run in item for token in run.tokens]],
+                [self._prefix_text(window) + [token for run in item for token in run.tokens]],
                 self._from_array(window.states),
                 [min(math.ceil(window.duration_s * FRAMES_PER_SECOND), WINDOW_FRAMES)],
             )[0]
@@ -214,7 +215,7 @@ class FasterWhisperRecognizer:
                             probability=float(w["probability"]),
                         )
                         for w, text, n_tokens in after_prefix(
-                            alignment, len(self._prefix(window)), decode=tokenizer.decode
+                            alignment, len(self._prefix_text(window)), decode=tokenizer.decode
                         )
                     ]
                 )
@@ -232,14 +233,23 @@ class FasterWhisperRecognizer:
         tokenizer = self._tokenizer(window.language, window.options.task)
         previous = tokenizer.encode(" " + window.options.prompt.strip()) if window.options.prompt else []
         prompt = list(self._model.get_prompt(tokenizer, previous))
-        prefix = self._prefix(window)
-        return [*prompt, tokenizer.timestamp_begin, *prefix] if prefix else prompt
+        return [*prompt, *self._prefix(window)]
 
     def _prefix(self, window: EncodedWindow) -> list[int]:
-        if not window.options.prefix:
-            return []
+        """Return the tokens that the answer begins with; the oldest stretches are left out where there is no room."""
         tokenizer = self._tokenizer(window.language, window.options.task)
-        return list(tokenizer.encode(window.options.prefix))[-MAX_PREFIX_TOKENS:]
+        tokens: list[int] = []
+        for known in reversed(window.options.prefix):
+            text = list(tokenizer.encode(known.text))[-MAX_PREFIX_TOKENS:] if known.text else []
+            if len(tokens) + len(text) > MAX_PREFIX_TOKENS:
+                break
+            times = [tokenizer.timestamp_begin + mark_index(t) for t in (known.start_s, known.end_s) if t is not None]
+            tokens = [times[0], *text, *times[1:], *tokens]
+        return tokens
+
+    def _prefix_text(self, window: EncodedWindow) -> list[int]:
+        end_of_text = self._tokenizer(window.language, window.options.task).eot
+        return [token for token in self._prefix(window) if token < end_of_text]
 
     def _tokenizer(self, language: str, task: str) -> Any:
         key = (language, task)

@@ -10,6 +10,7 @@ from typing import Any
 from serve_app.transcript.model import Segment, Word, join_words
 
 TIMESTAMP_STEP_S = 0.02
+LAST_MARK = 1500  # 30 s
 OPENING_MARKS = frozenset("\"'“¿¡([{-«「『")
 CLOSING_MARKS = frozenset("\"'.。,，!！?？:：;；”)]}、»」』…")
 SENTENCE_ENDS = frozenset(".。!！?？…")
@@ -33,6 +34,11 @@ class AlignedWord:
     start_s: float
     end_s: float
     probability: float
+
+
+def mark_index(time_s: float) -> int:
+    """Return which timestamp token stands for a time in the window."""
+    return min(max(round(time_s / TIMESTAMP_STEP_S), 0), LAST_MARK)
 
 
 def split_runs(tokens: Sequence[int], *, timestamp_begin: int, end_of_text: int) -> list[TokenRun]:

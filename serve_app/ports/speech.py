@@ -49,7 +49,17 @@ class TranscribeOptions:
     prompt: str | None = None  # names and style, as Whisper's initial prompt
     temperature: float = 0.0
     request_id: str = ""
+    account: str = ""  # whose turn the work takes
     deadline_s: float = 3600.0  # the whole request fails after this
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownText:
+    """A stretch of a chunk whose text is settled. Times are chunk times, never before those of the stretch before."""
+
+    text: str
+    start_s: float
+    end_s: float | None  # None: it goes on, and what is heard next belongs to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +73,10 @@ class RecognizeOptions:
     prompt: str | None = None
     temperature: float = 0.0  # 0: beam search; above: sampling
     retry: int = 0  # 1, 2: decode again after a repetition loop, forbidding repeated n-grams
-    request_id: str = ""  # batches are shared fairly between requests
+    account: str = ""  # batches are shared fairly between accounts,
+    request_id: str = ""  # and within one between requests
     priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings; lower goes first
-    prefix: str | None = None  # text of the chunk's beginning, already settled; only what follows it is returned
+    prefix: tuple[KnownText, ...] = ()  # the chunk's beginning; only what follows is returned, the last one is open
     beam_size: int | None = None  # None: the recognizer's own
     tight: bool = False  # encode the chunk alone, not the whole window around it: for chunks of a few seconds
 

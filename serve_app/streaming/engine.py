@@ -20,9 +20,10 @@ import numpy.typing as npt
 
 from serve_app.audio.recording import Waveform
 from serve_app.audio.speech import FRAME_SAMPLES
-from serve_app.ports.speech import Recognition
+from serve_app.ports.speech import KnownText, Recognition
 from serve_app.streaming.events import Event, SpeechStarted, Update, UtteranceEnded
-from serve_app.streaming.hypothesis import agreed, believable_words, cut_after
+from serve_app.streaming.hypothesis import believable_words, cut_after, settled
+from serve_app.streaming.known import Lead
 from serve_app.streaming.settings import StreamSettings
 from serve_app.streaming.sound import RecentSound
 from serve_app.streaming.utterance import Utterance, long_enough
@@ -43,7 +44,7 @@ class Decode:
     samples: Waveform
     start_s: float
     end_s: float
-    prefix: str | None
+    prefix: tuple[KnownText, ...]
     context: str | None  # what was said before them
     language: str | None
     language_hint: str | None
@@ -63,6 +64,7 @@ class StreamEngine:
         self._open: Utterance | None = None
         self._closing: deque[Utterance] = deque()
         self._flight: Decode | None = None
+        self._lead: Lead | None = None  # the last utterance, for the next one
         self._past: deque[Word] = deque(maxlen=settings.context_words)  # the last words of earlier utterances
         self._lag_s = 0.0  # what the last decode took, by the sound that came meanwhile
         self._n_utterances = 0
@@ -100,6 +102,8 @@ class StreamEngine:
             self._sound.append(frame)
             events.extend(self._hear_frame(frame, probability))
         needed = [self._needs_from_s(u) for u in (*self._closing, self._open) if u is not None]
+        if self._lead is not None and self._lead_matters(self._lead):
+            needed.append(self._lead.window_s)
         self._sound.forget_before(min([*needed, self._sound.end_s - self._settings.pre_roll_s]))
         return events
 
@@ -140,7 +144,7 @@ class StreamEngine:
             recognition,
             start_s=flight.start_s,
             speech_until_s=utterance.speech_until_s,
-            before=utterance.committed,
+            before=utterance.window_words,
             surely_speech=utterance.rests > 0,  # its words are judged one by one
         )
         self._hear_language(utterance, flight, recognition)
@@ -150,8 +154,8 @@ class StreamEngine:
                 utterance.retry += 1
                 return []
             utterance.heard_out = flight.end_s >= utterance.speech_until_s - _SAME_S
-        if utterance.closed and utterance.heard_out:
-            return self._accept_final(utterance, flight, words)
+            if utterance.heard_out:
+                return self._accept_final(utterance, flight, words)
         return self._accept_guess(utterance, flight, words)
 
     def _hear_frame(self, frame: Waveform, probability: float) -> list[Event]:
@@ -198,6 +202,8 @@ class StreamEngine:
         self._closing.remove(utterance)
         new = utterance.commit(len(utterance.guess))
         self._past.extend(utterance.committed)
+        if utterance.committed:
+            self._lead = utterance.as_lead()
         return self._with_sound(
             utterance.ended(new=new, words=tuple(utterance.committed), end_s=utterance.speech_until_s)
         )
@@ -227,8 +233,25 @@ class StreamEngine:
             utterance, "final", min(utterance.speech_until_s + self._settings.tail_s, self._sound.end_s)
         )
 
+    def _lead_matters(self, lead: Lead) -> bool:
+        """Tell whether an utterance may still begin its window with the last one's sound."""
+        if self._open is not None:
+            return self._open.may_lead
+        return self._sound.end_s - lead.until_s <= self._settings.lead_gap_s + self._settings.pre_roll_s
+
+    def _follow_lead(self, utterance: Utterance) -> None:
+        lead = self._lead
+        if not utterance.may_lead or (utterance.language is None and lead is not None):
+            return
+        utterance.may_lead = False
+        near = lead is not None and utterance.speech_from_s - lead.until_s <= self._settings.lead_gap_s
+        if lead is not None and near and lead.language == utterance.language:
+            lead = lead.since(utterance.speech_from_s - self._settings.lead_s)
+            if lead is not None and not utterance.n_trimmed:
+                utterance.follow(lead)
+
     def _decode(self, utterance: Utterance, kind: Literal["partial", "final"], end_s: float) -> Decode:
-        words = tuple(utterance.window_words)
+        self._follow_lead(utterance)
         return Decode(
             utterance=utterance,
             kind=kind,
@@ -236,7 +259,7 @@ class StreamEngine:
             start_s=utterance.window_s,
             end_s=end_s,
             context=self._context(utterance),
-            prefix=(" " if words[0].space_before else "") + join_words(words) if words else None,
+            prefix=utterance.known_text(),
             language=utterance.language,
             language_hint=self._heard_language,
             candidates=self._candidates,
@@ -264,33 +287,33 @@ class StreamEngine:
     def _accept_final(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> list[Event]:
         if utterance.rests:
             words = [word for word in words if word.confidence >= self._settings.rest_confidence]
-        utterance.guess = list(words)
-        last_s = words[-1].end_s if words else utterance.committed[-1].end_s if utterance.committed else flight.start_s
+        last_s = words[-1].end_s if words else utterance.last_s
         has_rest = utterance.speech_until_s - last_s > self._settings.rest_s
-        # Decoding may stop short of the end; with nothing known before it, it starts afresh there.
         if has_rest and (words or flight.prefix) and utterance.rests < 2:
-            utterance.rests += 1
-            utterance.heard_out = False
-            new = utterance.commit(len(utterance.guess))
-            utterance.cut_window(len(utterance.committed), last_s)
-            return [self._update(utterance, new)]
+            return [self._look_again(utterance, words)]
+        utterance.rests = 0
+        if not utterance.closed:
+            return self._accept_guess(utterance, flight, words)
+        utterance.guess = list(words)
         return [self._end(utterance)]
+
+    def _look_again(self, utterance: Utterance, words: Sequence[Word]) -> Event:
+        """Decoding stopped short of the end: believe it so far, and begin afresh behind it."""
+        utterance.rests += 1
+        utterance.heard_out = False
+        utterance.guess = list(words)
+        new = utterance.commit(len(words))
+        utterance.breaks.append(len(utterance.committed))
+        return self._update(utterance, new)
 
     def _accept_guess(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> list[Event]:
         before, utterance.guess = utterance.guess, list(words)
-        n = 0
-        if utterance.language is not None:
-            n = agreed(
-                before,
-                words,
-                until_s=flight.end_s - self._settings.hold_back_s,
-                sure=self._settings.sure,
-                unsure_until_s=flight.end_s - self._settings.unsure_s,
-            )
+        known = utterance.language is not None
+        n = settled(before, words, end_s=flight.end_s, settings=self._settings) if known else 0
         new = utterance.commit(n)
         events: list[Event] = [self._update(utterance, new)]
-        if not words and flight.prefix and flight.end_s - utterance.committed[-1].end_s > _STUCK_S:
-            utterance.cut_window(len(utterance.committed), utterance.committed[-1].end_s)
+        if not words and flight.prefix and flight.end_s - utterance.last_s > _STUCK_S:
+            utterance.cut_window(len(utterance.window_words), utterance.last_s)
         events.extend(self._trim(utterance, flight.end_s))
         return events
 
@@ -322,8 +345,8 @@ class StreamEngine:
             return events
         after = words[cut + 1] if cut + 1 < len(words) else following
         at_s = words[cut].end_s if after is None else (words[cut].end_s + max(after.start_s, words[cut].end_s)) / 2
-        n_words = utterance.n_trimmed + cut + 1
-        utterance.cut_window(n_words, max(at_s, utterance.window_s))
+        utterance.cut_window(cut + 1, max(at_s, utterance.window_s))
+        n_words = utterance.n_trimmed
         if at_s - utterance.speech_from_s > settings.longest_utterance_s and not utterance.closed:
             self._n_utterances += 1
             self._past.extend(utterance.committed[:n_words])
@@ -335,6 +358,6 @@ class StreamEngine:
         old = [word for word in utterance.guess if word.end_s < end_s - self._settings.trim_s / 2]
         if not old:
             utterance.guess = []
-            utterance.cut_window(len(utterance.committed), end_s - self._settings.trim_s / 2)
+            utterance.cut_window(len(utterance.window_words), end_s - self._settings.trim_s / 2)
             return []
         return [self._update(utterance, utterance.commit(len(old)))]

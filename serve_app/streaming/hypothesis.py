@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from serve_app.pipeline.review import bare_text, find_loop
 from serve_app.ports.speech import Recognition
+from serve_app.streaming.settings import StreamSettings
 from serve_app.transcript.model import Word
 
 _NO_SPEECH, _MIN_LOGPROB = 0.6, -1.0  # both together: text over noise (Radford et al. 2022, section 4.5)
 _LOOP_REPEATS, _LOOP_WORDS = 4, 7
 _RUSHED_S = 0.01  # a word without duration stands for no sound
 _RUSH = 3
+_SAME_PLACE_S = 0.2
 
 
 def believable_words(
@@ -32,6 +35,8 @@ def believable_words(
         return [], False
     words = [word.shifted(start_s) for segment in recognition.segments for word in segment.words]
     words = [word for word in words if bare_text(word.text)]
+    if words and before and _again(words[0], before[-1]):
+        del words[0]
     looped = False
     known = [word.text for word in before[-2 * _LOOP_WORDS :]]
     loop = find_loop([*known, *(word.text for word in words)], repeats=_LOOP_REPEATS, words=_LOOP_WORDS)
@@ -44,22 +49,33 @@ def believable_words(
     return [_not_before(word, clock_s) for word in words], looped
 
 
-def agreed(
-    before: Sequence[Word], now: Sequence[Word], *, until_s: float, sure: float = 0.0, unsure_until_s: float = 0.0
-) -> int:
-    """Return how many words two guesses in a row begin with alike and `now` ends before `until_s`.
+def settled(before: Sequence[Word], now: Sequence[Word], *, end_s: float, settings: StreamSettings) -> int:
+    """Return how many words of the newer of two guesses, whose sound ends at `end_s`, are safe to commit.
 
-    LocalAgreement with two guesses (Macháček, Dabre and Bojar 2023). Case and punctuation do not count; the newer
-    guess, which has heard more, says how they are written. Words that either was not `sure` of, and what follows them,
-    have to end before `unsure_until_s`: the wrong ones are among them, and more sound puts many right.
+    LocalAgreement with two guesses (Macháček, Dabre and Bojar 2023), weighed with confidence: the more sure the
+    recognizer is of a word, the less has to be heard behind it, and of one that it is certain of it need not have made
+    the same guess twice. Case and punctuation do not count; the newer guess says how words are written.
     """
     n = 0
-    for old, new in zip(before, now, strict=False):
-        is_sure = min(old.confidence, new.confidence) >= sure
-        if bare_text(old.text) != bare_text(new.text) or new.end_s > (until_s if is_sure else unsure_until_s):
+    agree = True
+    for i, word in enumerate(now):
+        agree = agree and i < len(before) and bare_text(before[i].text) == bare_text(word.text)
+        confidence = min(word.confidence, before[i].confidence) if agree else word.confidence
+        if end_s - word.end_s < _needed_s(confidence, agree, settings):
             break
         n += 1
     return n
+
+
+def _needed_s(confidence: float, agree: bool, settings: StreamSettings) -> float:
+    """Return how much has to be heard behind a word; endless: it waits for the next guess or the utterance's end."""
+    if confidence >= settings.certain:
+        return settings.certain_s
+    if not agree:
+        return math.inf
+    if confidence >= settings.sure:
+        return settings.sure_s
+    return settings.unsure_s if confidence >= settings.doubtful else settings.doubtful_s
 
 
 def cut_after(words: Sequence[Word], following: Word | None, *, from_s: float, sentences_only: bool) -> int | None:
@@ -79,6 +95,11 @@ def cut_after(words: Sequence[Word], following: Word | None, *, from_s: float, s
         elif gap_s >= best_gap_s:
             best, best_gap_s = i, gap_s
     return best
+
+
+def _again(word: Word, last: Word) -> bool:
+    """Tell whether a word is the settled one before it, heard once more at the same place."""
+    return bare_text(word.text) == bare_text(last.text) and word.end_s <= last.end_s + _SAME_PLACE_S
 
 
 def _without_rush(words: Sequence[Word]) -> list[Word]:

@@ -9,21 +9,25 @@ from dataclasses import dataclass
 class StreamSettings:
     """Times are seconds of the stream."""
 
-    utterance_end_s: float = 0.5  # silence that ends an utterance
+    utterance_end_s: float = 0.8  # silence that ends an utterance; less is quicker and makes more mistakes
     onset: float = 0.5  # probability from which frames begin speech,
     onset_frames: int = 3  # so many of them (0.1 s) on end: fewer are clicks
     offset: float = 0.25  # speech goes on while frames are at least this probable
     padding_s: float = 0.3  # first sounds are faint: decoding begins this much before speech is sure
     tail_s: float = 0.3  # and ends this much after it
     pre_roll_s: float = 1.2  # sound kept while nobody speaks
-    first_partial_s: float = 0.7  # speech that is enough for a first guess
+    first_partial_s: float = 0.6  # speech that is enough for a first guess
     partial_every_s: float = 0.5  # new sound that is enough for the next one
     slow_down: float = 0.5  # and this share of what the last one took: who is busy guesses less often
     longest_wait_s: float = 3.0
     tentative_s: float = 0.2  # silence in which the utterance is decoded as if it had ended
-    hold_back_s: float = 0.9  # words so close to the end of the sound still change
-    sure: float = 0.7  # confidence of words that need no more than that;
-    unsure_s: float = 3.0  # others change until they are so far from the end
+    certain: float = 0.95  # confidence of words that are committed
+    certain_s: float = 0.5  # when so much was heard behind them;
+    sure: float = 0.8  # of others that two guesses agree on,
+    sure_s: float = 0.7
+    unsure_s: float = 2.0  # of words less sure,
+    doubtful: float = 0.5
+    doubtful_s: float = 4.0  # and of those that are more likely wrong than right
     trim_s: float = 7.0  # a window longer than this is cut behind a committed sentence,
     hard_trim_s: float = 11.0  # longer than this behind any committed word,
     longest_window_s: float = 20.0  # and never grows beyond this
@@ -31,8 +35,10 @@ class StreamSettings:
     language_s: float = 2.5  # speech after which its language is believed,
     sure_language_s: float = 1.2  # or after so little if it is this sure
     sure_language: float = 0.85
-    rest_s: float = 0.5  # speech behind the last word of an utterance that is worth another look,
+    rest_s: float = 0.8  # speech behind the last word of an utterance that is worth another look,
     rest_confidence: float = 0.3  # which must be this sure of a word
     max_retries: int = 2  # of a final that loops
+    lead_gap_s: float = 2.0  # silence over which an utterance is decoded with the sound of the one before it,
+    lead_s: float = 5.0  # so much of it
     context_words: int = 0  # said before the window, that the recognizer is told
     keep_sound: bool = False  # hand every utterance's sound over with its end, for who wants to know the speaker

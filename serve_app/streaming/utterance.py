@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from serve_app.audio.recording import Waveform
 from serve_app.audio.snr import FrameMeter, estimate_snr_db
+from serve_app.ports.speech import KnownText
 from serve_app.streaming.events import UtteranceEnded
+from serve_app.streaming.known import Lead, known_text, without_first
 from serve_app.streaming.settings import StreamSettings
 from serve_app.transcript.model import Word
 
@@ -24,6 +28,9 @@ class Utterance:
     language: str | None  # None: not settled yet
     committed: list[Word] = field(default_factory=list)
     n_trimmed: int = 0  # committed words before the window
+    lead: tuple[tuple[Word, ...], ...] = ()  # the words of utterances before it, as far as they lie in the window
+    may_lead: bool = True  # whether that is still open
+    breaks: list[int] = field(default_factory=list)  # committed words so many begin afresh: decoding had stopped short
     guess: list[Word] = field(default_factory=list)
     guessed_language: str | None = None
     heard_until_s: float = 0.0  # the end of what was decoded last
@@ -36,8 +43,39 @@ class Utterance:
 
     @property
     def window_words(self) -> list[Word]:
-        """The committed words that lie in the window."""
-        return self.committed[self.n_trimmed :]
+        """The settled words that lie in the window."""
+        return [*(word for part in self.lead for word in part), *self.committed[self.n_trimmed :]]
+
+    def known_text(self) -> tuple[KnownText, ...]:
+        """Return the window's settled words for the recognizer."""
+        parts: list[Sequence[Word]] = list(self.lead)
+        edges = [self.n_trimmed, *(n for n in self.breaks if n > self.n_trimmed), len(self.committed)]
+        parts.extend(self.committed[a:b] for a, b in itertools.pairwise(edges) if b > a)
+        next_s: float | None = None
+        if self.breaks and self.breaks[-1] == len(self.committed):
+            next_s = self.last_s
+        elif self.lead and len(self.committed) == self.n_trimmed:
+            next_s = max(self.speech_from_s, self.lead[-1][-1].end_s)
+        return known_text(parts, window_s=self.window_s, next_s=next_s)
+
+    @property
+    def last_s(self) -> float:
+        """The end of the last settled word; without one, where its speech begins."""
+        return self.committed[-1].end_s if self.committed else self.speech_from_s
+
+    def follow(self, lead: Lead) -> None:
+        """Begin the window with the sound and the words of what came before."""
+        self.window_s, self.lead = lead.window_s, lead.parts
+
+    def as_lead(self) -> Lead:
+        """Return what the next utterance may begin its window with."""
+        own = tuple(self.committed[self.n_trimmed :])
+        return Lead(
+            window_s=self.window_s,
+            until_s=self.speech_until_s,
+            language=self.language,
+            parts=(*self.lead, own) if own else self.lead,
+        )
 
     def listen(self, samples: Waveform, probability: float) -> None:
         """Take a frame, for the signal-to-noise ratio."""
@@ -52,8 +90,10 @@ class Utterance:
         return new
 
     def cut_window(self, n_words: int, at_s: float) -> None:
-        """Begin the window at `at_s`, behind the first `n_words` committed ones."""
-        self.n_trimmed = n_words
+        """Begin the window at `at_s`, behind the first `n_words` of its settled ones."""
+        n_lead = sum(len(part) for part in self.lead)
+        self.lead = without_first(self.lead, n_words)
+        self.n_trimmed += max(n_words - n_lead, 0)
         self.window_s = at_s
 
     def ended(self, *, new: tuple[Word, ...], words: tuple[Word, ...], end_s: float) -> UtteranceEnded:
@@ -76,6 +116,7 @@ class Utterance:
         self.id = next_id
         self.committed = self.committed[n_words:]
         self.n_trimmed = max(self.n_trimmed - n_words, 0)
+        self.breaks = [n - n_words for n in self.breaks if n > n_words]
         self.speech_from_s = at_s
         self.meter = FrameMeter()
         self.probabilities = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from deployments.local import LocalRecognizer
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Block, Recording, Span, Waveform
 from serve_app.pipeline.review import find_loop
-from serve_app.ports.speech import Recognition, RecognizeOptions
+from serve_app.ports.speech import KnownText, Recognition, RecognizeOptions
 
 WEIGHTS = "faster-whisper-base"
 JFK = "and so my fellow americans ask not what your country can do for you ask what you can do for your country"
@@ -284,6 +285,38 @@ def test_a_prompt_longer_than_the_decoder_holds_is_cut(engine: FasterWhisperReco
     assert "country" in words_in(text_of(found))
 
 
+def known_words(recognition: Recognition, n: int, *, closed: bool) -> tuple[KnownText, ...]:
+    """Return the first words of a recognition as settled; `closed`: what follows begins afresh."""
+    words = [word for segment in recognition.segments for word in segment.words][:n]
+    text = " " + " ".join(word.text for word in words)
+    known = KnownText(text=text, start_s=words[0].start_s, end_s=words[-1].end_s if closed else None)
+    return (known, KnownText(text="", start_s=words[-1].end_s, end_s=None)) if closed else (known,)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("tight", [False, True])
+def test_only_what_follows_the_known_beginning_is_written_down(
+    engine: FasterWhisperRecognizer, jfk: Waveform, closed: bool, tight: bool
+) -> None:
+    (whole_text,) = heard(engine, (jfk, EN))
+    prefix = known_words(whole_text, 5, closed=closed)
+
+    (rest,) = heard(engine, (jfk, replace(EN, prefix=prefix, tight=tight)))
+
+    assert words_in(text_of(rest)) == words_in(JFK)[5:]
+    first = rest.segments[0].words[0]
+    assert abs(first.end_s - whole_text.segments[0].words[5].end_s) < 0.1
+
+
+def test_more_known_text_than_the_decoder_holds_is_cut(engine: FasterWhisperRecognizer, jfk: Waveform) -> None:
+    prefix = (
+        KnownText(text=" never " * 300, start_s=0.0, end_s=0.1),
+        KnownText(text=" And so my fellow", start_s=0.2, end_s=None),
+    )
+    (rest,) = heard(engine, (jfk, replace(EN, prefix=prefix)))
+    assert words_in(text_of(rest))[:2] == ["americans", "ask"]
+
+
 def test_a_retry_breaks_a_repetition_loop(engine: FasterWhisperRecognizer, jfk: Waveform) -> None:
     """A twentieth of a second is too little to understand, and Whisper then talks in circles."""
     snippet = jfk[SAMPLE_RATE_HZ // 2 :][: SAMPLE_RATE_HZ // 20]
@@ -346,11 +379,18 @@ async def test_many_callers_at_once_get_their_own_words(
     expected = {i: await recognizer.recognize(*whole(w), EN) for i, w in enumerate((jfk, other))}
 
     found = await asyncio.gather(
-        *(recognizer.recognize(*whole((jfk, other)[i % 2]), EN) for i in range(6)), recognizer.ping()
+        *(recognizer.recognize(*whole((jfk, other)[i % 2]), EN) for i in range(6)), recognizer.check_health()
     )
 
     assert [text_of(r) for r in found[:6]] == [text_of(expected[i % 2]) for i in range(6)]
     assert text_of(expected[0]) != text_of(expected[1])
+
+
+async def test_an_engine_that_works_passes_the_inference_it_is_asked_when_it_was_silent(
+    recognizer: LocalRecognizer,
+) -> None:
+    await recognizer._fitness.verify()  # what a health check does after a minute
+    await recognizer.check_health()
 
 
 async def test_the_language_of_a_chunk_is_told_beside_running_batches(

@@ -31,7 +31,7 @@ class Spoken:
     def hear(self, decode: Decode) -> Recognition:
         """Write down the words of the window behind the prefix; the last one, cut off, as something else."""
         inside = [w for w in self.words if w.start_s >= decode.start_s - 0.05 and w.start_s < decode.end_s - 0.05]
-        n_prefix = len(decode.prefix.split()) if decode.prefix else 0
+        n_prefix = sum(len(known.text.split()) for known in decode.prefix)
         words = [
             Word(
                 text=w.text if w.end_s < decode.end_s - UNSURE_S or decode.kind == "final" else "mumble",
