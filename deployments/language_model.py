@@ -8,6 +8,8 @@ from pathlib import Path
 
 from configs.language import LanguageModelOptions
 from deployments.local_language import LocalLanguageModel
+from deployments.measuring import measured_answer, measured_generation
+from deployments.metrics import RayMeter, model_of_deployment
 from deployments.remote import speech_errors, translated
 from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, TextDelta
 
@@ -16,6 +18,8 @@ class LanguageModelDeployment:
     """Serves ports.LanguageModel."""
 
     async def __init__(self, options: LanguageModelOptions, data_dir: Path) -> None:  # Serve awaits it
+        self._meter = RayMeter()
+        self._name = model_of_deployment("language-model-")
         self._model = LocalLanguageModel(options, data_dir)
         await self._model.start()
 
@@ -29,13 +33,14 @@ class LanguageModelDeployment:
 
     @speech_errors
     async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
-        return await self._model.generate(messages, options)
+        return await measured_generation(self._model.generate(messages, options), self._meter, model=self._name)
 
     async def stream(
         self, messages: Sequence[ChatMessage], options: GenerateOptions
     ) -> AsyncIterator[TextDelta | Generation]:
         try:
-            async with aclosing(self._model.stream(messages, options)) as answer:
+            written = self._model.stream(messages, options)
+            async with aclosing(measured_answer(written, self._meter, model=self._name)) as answer:
                 async for item in answer:
                     yield item
         except Exception as error:

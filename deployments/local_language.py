@@ -19,6 +19,10 @@ from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, L
 class LanguageEngine(LanguageModel, Protocol):
     """A language model whose engine is loaded."""
 
+    @property
+    def running(self) -> int:
+        """How many answers the engine works on; one that was cancelled counts until it has let go of it."""
+
     async def ping(self) -> None:
         """Return when it lives; raises when it does not."""
 

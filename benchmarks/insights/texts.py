@@ -14,6 +14,8 @@ _LANGUAGES = {"spanish": "es"}
 
 def source_of(case: dict[str, Any], *, data_dir: Path) -> SourceText:
     """Return the text of a case, as a transcript with speakers and times."""
+    if "hours" in case:
+        return long_meeting(data_dir, hours=case["hours"])
     return _meeting(data_dir / "meet" / f"{case['meet']}.json") if "meet" in case else _written(case["text"])
 
 

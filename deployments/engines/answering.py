@@ -1,24 +1,24 @@
-"""What every language engine does around its model: room in the window, places in the engine, deadlines."""
+"""What every language engine does around its model: room in the window, a place, the answer as it grows, deadlines."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
-from serve_app.errors import ContextTooLong, InternalError, InvalidRequest, ModelQueueFull, ModelUnavailable
-from serve_app.ports.language import ChatMessage, FinishReason, Generation, TextDelta
+from deployments.engines.places import Place, Places
+from serve_app.errors import ContextTooLong, InternalError, InvalidRequest, ModelUnavailable
+from serve_app.ports.language import ChatMessage, FinishReason, GenerateOptions, Generation, TextDelta
 
 Item = TypeVar("Item")
+RequestT = TypeVar("RequestT")
 
 LEAST_ANSWER_TOKENS = 16  # a prompt that leaves less room cannot be answered
-_LITERAL = ("const", "default", "enum", "examples")
-_COMBINING = frozenset({"allOf", "not", "if", "dependentSchemas", "unevaluatedProperties"})
 _CONTROL_TOKEN = re.compile(r"<\|(?=[^\s<>|]{1,64}\|>)")
 
 
@@ -47,37 +47,6 @@ def answer_room(prompt_tokens: int, *, context_tokens: int, max_tokens: int | No
             limit=context_tokens,
         )
     return room if max_tokens is None else min(room, max_tokens)
-
-
-def tightened(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a narrower schema for llguidance, whose every instance is one of the original.
-
-    Where a small model may put any whitespace, or any further key, it sometimes does so without end: one space goes
-    between tokens, and objects have the keys that are named.
-    """
-    spacing = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-    closed = dict(schema) if _combines(schema) else _closed(schema)
-    return {**closed, "x-guidance": spacing}
-
-
-def _closed(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_closed(part) for part in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    closed = {key: value if key in _LITERAL else _closed(value) for key, value in schema.items()}
-    if isinstance(closed.get("properties"), Mapping) and schema.get("type") == "object":
-        closed.setdefault("additionalProperties", False)
-    return closed
-
-
-def _combines(schema: Any) -> bool:
-    """Whether subschemas must hold together: closing each would leave nothing that fits both."""
-    if isinstance(schema, list):
-        return any(_combines(part) for part in schema)
-    if not isinstance(schema, Mapping):
-        return False
-    return not _COMBINING.isdisjoint(schema) or any(_combines(value) for value in schema.values())
 
 
 async def last_of(answer: AsyncGenerator[TextDelta | Generation]) -> Generation:
@@ -111,31 +80,91 @@ async def until_deadline(items: AsyncGenerator[Item], *, deadline_s: float) -> A
             yield item
 
 
-class Answer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """What an engine adds to an answer at once."""
+
+    text: str = ""
+    completion_tokens: int | None = None  # of the whole answer up to here, where the engine tells
+    finish_reason: FinishReason | None = None
+
+
+class AnsweringEngine(ABC, Generic[RequestT]):
+    """The half of ports.LanguageModel that engines share. Belongs to one event loop.
+
+    An engine turns messages into tokens, tokens into a request of its own, and a request into pieces.
+    """
+
+    def __init__(self, *, context_tokens: int, places: Places) -> None:
+        self._context_tokens = context_tokens
+        self._places = places
+
+    async def context_tokens(self) -> int:
+        return self._context_tokens
+
+    async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
+        return await last_of(self.stream(messages, options))
+
+    def stream(
+        self, messages: Sequence[ChatMessage], options: GenerateOptions
+    ) -> AsyncGenerator[TextDelta | Generation, None]:
+        return until_deadline(self._answer(messages, options), deadline_s=options.deadline_s)
+
+    @abstractmethod
+    async def _prompt(self, chat: list[dict[str, str]]) -> list[int]:
+        """Return the tokens of a conversation in the model's template."""
+
+    @abstractmethod
+    def _request(self, prompt: list[int], options: GenerateOptions, room: int) -> RequestT:
+        """Return what the engine is asked; raises InvalidRequest for what it cannot keep to."""
+
+    @abstractmethod
+    def _pieces(self, request: RequestT, place: Place) -> AsyncGenerator[Piece, None]:
+        """Yield the answer; closing stops the work. Gives the place back once the engine has let go of it."""
+
+    async def _answer(
+        self, messages: Sequence[ChatMessage], options: GenerateOptions
+    ) -> AsyncGenerator[TextDelta | Generation, None]:
+        prompt = await self._prompt(plain_messages(messages))
+        room = answer_room(len(prompt), context_tokens=self._context_tokens, max_tokens=options.max_tokens)
+        request = self._request(prompt, options, room)
+        answer = _Answer(prompt_tokens=len(prompt), is_json=options.json_schema is not None)
+        place = await self._places.take(len(prompt) + room)
+        async with aclosing(self._pieces(request, place)) as pieces:
+            async for piece in pieces:
+                answer.add(piece)
+                if piece.text:
+                    yield TextDelta(text=piece.text)
+        yield answer.finished()
+
+
+class _Answer:
     """An answer as it grows."""
 
     def __init__(self, *, prompt_tokens: int, is_json: bool) -> None:
         self._prompt_tokens = prompt_tokens
         self._is_json = is_json
         self._parts: list[str] = []
-        self.completion_tokens = 0
-        self.finish_reason: FinishReason | None = None
+        self._completion_tokens = 0
+        self._finish_reason: FinishReason | None = None
 
-    def add(self, text: str) -> TextDelta:
-        self._parts.append(text)
-        return TextDelta(text=text)
+    def add(self, piece: Piece) -> None:
+        self._parts.append(piece.text)
+        if piece.completion_tokens is not None:
+            self._completion_tokens = piece.completion_tokens
+        self._finish_reason = piece.finish_reason or self._finish_reason
 
     def finished(self) -> Generation:
-        if self.finish_reason is None:
+        if self._finish_reason is None:
             raise ModelUnavailable("The language model broke off; try again shortly.", retry_after_s=5)
         text = "".join(self._parts)
-        if self._is_json and self.finish_reason == "stop":
+        if self._is_json and self._finish_reason == "stop":
             _check_json(text)
         return Generation(
             text=text,
-            finish_reason=self.finish_reason,
+            finish_reason=self._finish_reason,
             prompt_tokens=self._prompt_tokens,
-            completion_tokens=self.completion_tokens,
+            completion_tokens=self._completion_tokens,
         )
 
 
@@ -145,71 +174,3 @@ def _check_json(text: str) -> None:
         json.loads(text)
     except ValueError as error:
         raise InternalError("The language model left the JSON schema.") from error
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """Room for one answer in an engine."""
-
-    tokens: int
-
-
-class Places:
-    """Slots and cache room of an engine, given in the order of asking. For one event loop."""
-
-    def __init__(self, *, slots: int, tokens: int | None, max_queue: int) -> None:
-        self._slots = slots
-        self._tokens = tokens  # None: the engine shares out its cache itself
-        self._max_queue = max_queue
-        self._taken: set[Place] = set()
-        self._waiting: deque[tuple[Place, asyncio.Future[None]]] = deque()
-
-    @property
-    def taken(self) -> int:
-        return len(self._taken)
-
-    @property
-    def waiting(self) -> int:
-        return len(self._waiting)
-
-    async def take(self, tokens: int) -> Place:
-        """Return a place once there is one; the caller gives it back. Raises ModelQueueFull when too many wait."""
-        if self._tokens is not None:
-            tokens = min(tokens, self._tokens)
-        place = Place(tokens)
-        if not self._waiting and self._fits(place):
-            self._taken.add(place)
-            return place
-        if len(self._waiting) >= self._max_queue:
-            raise ModelQueueFull("The queue in front of the language model is full; try again.", retry_after_s=10)
-        turn = asyncio.get_running_loop().create_future()
-        entry = (place, turn)
-        self._waiting.append(entry)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-                self._admit()  # the next one may need less room
-            else:
-                self.give_back(place)
-            raise
-        return place
-
-    def give_back(self, place: Place) -> None:
-        self._taken.discard(place)
-        self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            place, turn = self._waiting.popleft()
-            self._taken.add(place)
-            if turn.cancelled():  # its caller is being cancelled and has not run yet
-                self._taken.discard(place)
-            else:
-                turn.set_result(None)
-
-    def _fits(self, place: Place) -> bool:
-        if len(self._taken) >= self._slots:
-            return False
-        return self._tokens is None or sum(p.tokens for p in self._taken) + place.tokens <= self._tokens

@@ -17,30 +17,24 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from deployments.engines.answering import (
-    Answer,
-    Place,
-    Places,
-    answer_room,
-    last_of,
-    plain,
-    plain_messages,
-    tightened,
-    until_deadline,
-)
+from deployments.engines.answering import AnsweringEngine, Piece, plain
+from deployments.engines.places import Place, Places
+from deployments.engines.schemas import tightened
 from serve_app.errors import ContextTooLong, InternalError, InvalidRequest, ModelUnavailable, SpeechError
-from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, TextDelta
+from serve_app.ports.language import GenerateOptions
 
-# Prompt tokens that all callers together advance by between two looks at who has gone away: about half a second of
-# two cores. It also bounds how long a new prompt holds up answers that are being written.
-BATCH_TOKENS = 32
+# What all callers together advance by between two looks at who has gone away: a quarter of a second of two cores. It
+# also bounds how long a new prompt holds up answers that are being written. Half as many make prompts a third dearer,
+# twice as many no cheaper.
+BATCH_TOKENS = 16
 _QUIET = 1  # errors only: llama.cpp's log may quote prompts
 _COUNT_TIMEOUT_S = 60.0
 
+Request = dict[str, Any]
 Chunk = dict[str, Any]
 
 
-class LlamaCppEngine:
+class LlamaCppEngine(AnsweringEngine[Request]):
     """Implements ports.LanguageModel. Belongs to one event loop; `close` ends it.
 
     Prompts and answers share a cache of `cache_tokens` tokens, of which one may use `context_tokens`.
@@ -58,11 +52,13 @@ class LlamaCppEngine:
     ) -> None:
         import httpx
 
-        self._context_tokens = min(context_tokens, cache_tokens)
+        super().__init__(
+            context_tokens=min(context_tokens, cache_tokens),
+            places=Places(slots=parallel, tokens=cache_tokens, max_queue=max_queue),
+        )
         self._directory = tempfile.TemporaryDirectory(prefix="hark-llama-")
         socket = str(Path(self._directory.name) / "llama.sock")
         self._server = _server(gguf_in(weights), socket, threads=threads, parallel=parallel, cache_tokens=cache_tokens)
-        self._places = Places(slots=parallel, tokens=cache_tokens, max_queue=max_queue)
         # A thread for each slot: each waits in the server while its answer is made.
         self._threads = ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="llama")
         self._gone: set[threading.Event] = set()
@@ -70,19 +66,8 @@ class LlamaCppEngine:
             transport=httpx.AsyncHTTPTransport(uds=socket), base_url="http://llama", timeout=_COUNT_TIMEOUT_S
         )
 
-    async def context_tokens(self) -> int:
-        return self._context_tokens
-
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(await self._tokens(plain(text), special=False)) if text else 0 for text in texts]
-
-    async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
-        return await last_of(self.stream(messages, options))
-
-    def stream(
-        self, messages: Sequence[ChatMessage], options: GenerateOptions
-    ) -> AsyncGenerator[TextDelta | Generation, None]:
-        return until_deadline(self._answer(messages, options), deadline_s=options.deadline_s)
 
     @property
     def running(self) -> int:
@@ -102,21 +87,15 @@ class LlamaCppEngine:
         del self._server  # its destructor waits for llama.cpp's main loop
         self._directory.cleanup()
 
-    async def _answer(
-        self, messages: Sequence[ChatMessage], options: GenerateOptions
-    ) -> AsyncGenerator[TextDelta | Generation, None]:
-        prompt = await self._prompt(plain_messages(messages))
-        room = answer_room(len(prompt), context_tokens=self._context_tokens, max_tokens=options.max_tokens)
-        request = _request(prompt, options, room)
-        place = await self._places.take(len(prompt) + room)
-        answer = Answer(prompt_tokens=len(prompt), is_json=options.json_schema is not None)
+    def _request(self, prompt: list[int], options: GenerateOptions, room: int) -> Request:
+        return _request(prompt, options, room)
+
+    async def _pieces(self, request: Request, place: Place) -> AsyncGenerator[Piece, None]:
         async with aclosing(self._chunks(request, place)) as chunks:
             async for chunk in chunks:
-                if text := _read(chunk, answer):
-                    yield answer.add(text)
-        yield answer.finished()
+                yield _piece(chunk)
 
-    async def _chunks(self, request: Mapping[str, Any], place: Place) -> AsyncGenerator[Chunk, None]:
+    async def _chunks(self, request: Request, place: Place) -> AsyncGenerator[Chunk, None]:
         """Yield what the server says until it has finished; closing makes it stop at its next step."""
         loop = asyncio.get_running_loop()
         said: asyncio.Queue[Chunk | None] = asyncio.Queue()  # an answer's few thousand pieces at most
@@ -144,7 +123,7 @@ class LlamaCppEngine:
         finally:
             gone.set()
 
-    def _converse(self, request: Mapping[str, Any], hear: Callable[[Chunk], bool], gone: threading.Event) -> None:
+    def _converse(self, request: Request, hear: Callable[[Chunk], bool], gone: threading.Event) -> None:
         if gone.is_set():
             return
         try:
@@ -207,8 +186,8 @@ def _server(gguf: Path, socket: str, *, threads: int, parallel: int, cache_token
         raise ModelUnavailable(f"llama.cpp cannot load {gguf.name}: {error}") from error
 
 
-def _request(prompt: list[int], options: GenerateOptions, room: int) -> dict[str, Any]:
-    request: dict[str, Any] = {
+def _request(prompt: list[int], options: GenerateOptions, room: int) -> Request:
+    request: Request = {
         "prompt": prompt,
         "max_tokens": room,
         "temperature": options.temperature,
@@ -238,18 +217,19 @@ def schema_grammar(schema: Mapping[str, Any]) -> str:
     return f"%llguidance {{}}\nstart: %json {tight}"
 
 
-def _read(chunk: Chunk, answer: Answer) -> str:
-    """Take note of what a chunk says and return the text in it."""
+def _piece(chunk: Chunk) -> Piece:
     if "error" in chunk:
         raise _fault(chunk["error"])
-    if usage := chunk.get("usage"):
-        answer.completion_tokens = usage["completion_tokens"]
+    tokens: int | None = (chunk.get("usage") or {}).get("completion_tokens")
     if not chunk.get("choices"):  # usage, which comes last
-        return ""
+        return Piece(completion_tokens=tokens)
     (choice,) = chunk["choices"]
-    if reason := choice.get("finish_reason"):
-        answer.finish_reason = "length" if reason == "length" else "stop"
-    return choice.get("text") or ""
+    reason = choice.get("finish_reason")
+    return Piece(
+        text=choice.get("text") or "",
+        completion_tokens=tokens,
+        finish_reason=None if not reason else "length" if reason == "length" else "stop",
+    )
 
 
 def _fault(error: Any) -> SpeechError:

@@ -6,23 +6,17 @@ import itertools
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deployments.engine_thread import EngineThread
-from deployments.engines.answering import (
-    Answer,
-    Places,
-    answer_room,
-    last_of,
-    plain,
-    plain_messages,
-    tightened,
-    until_deadline,
-)
+from deployments.engines.answering import AnsweringEngine, Piece, plain
+from deployments.engines.places import Place, Places
+from deployments.engines.schemas import tightened
 from serve_app.errors import InvalidRequest, ModelUnavailable
-from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, TextDelta
+from serve_app.ports.language import GenerateOptions
 
 _QUIETLY = {
     "VLLM_NO_USAGE_STATS": "1",  # tells nobody about this installation
@@ -31,7 +25,15 @@ _QUIETLY = {
 _CPU_CACHE_GIB = "1"
 
 
-class VllmEngine:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    prompt: list[int]
+    sampling: Any
+    request_id: str
+    has_schema: bool
+
+
+class VllmEngine(AnsweringEngine[Request]):
     """Implements ports.LanguageModel. Belongs to one event loop; `close` ends it.
 
     `model` is a directory with a tokenizer, a configuration and safetensors, or a repository on the model hub.
@@ -73,27 +75,18 @@ class VllmEngine:
                 disable_log_stats=True,
             )
         )
-        self._context_tokens: int = self._engine.model_config.max_model_len
-        # vLLM shares out its cache by itself, and preempts where it runs short.
-        self._places = Places(slots=parallel, tokens=None, max_queue=max_queue)
+        super().__init__(
+            context_tokens=self._engine.model_config.max_model_len,
+            # vLLM shares out its cache by itself, and preempts where it runs short.
+            places=Places(slots=parallel, tokens=None, max_queue=max_queue),
+        )
         self._numbers = itertools.count()
-
-    async def context_tokens(self) -> int:
-        return self._context_tokens
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         def count(_: object) -> list[int]:
             return [len(self._tokenizer.encode(plain(text), add_special_tokens=False)) for text in texts]
 
         return await self._tokenizing.run(count)
-
-    async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
-        return await last_of(self.stream(messages, options))
-
-    def stream(
-        self, messages: Sequence[ChatMessage], options: GenerateOptions
-    ) -> AsyncGenerator[TextDelta | Generation, None]:
-        return until_deadline(self._answer(messages, options), deadline_s=options.deadline_s)
 
     @property
     def running(self) -> int:
@@ -108,52 +101,61 @@ class VllmEngine:
         """End the engine's process."""
         self._engine.shutdown()
 
-    async def _answer(
-        self, messages: Sequence[ChatMessage], options: GenerateOptions
-    ) -> AsyncGenerator[TextDelta | Generation, None]:
-        chat = plain_messages(messages)
-        prompt = await self._tokenizing.run(lambda _: self._prompt(chat))
-        room = answer_room(len(prompt), context_tokens=self._context_tokens, max_tokens=options.max_tokens)
-        place = await self._places.take(len(prompt) + room)
-        answer = Answer(prompt_tokens=len(prompt), is_json=options.json_schema is not None)
+    async def _prompt(self, chat: list[dict[str, str]]) -> list[int]:
+        def encode(_: object) -> list[int]:
+            text = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
+            return tokens
+
+        return await self._tokenizing.run(encode)
+
+    def _request(self, prompt: list[int], options: GenerateOptions, room: int) -> Request:
+        has_schema = options.json_schema is not None
         try:
-            async with aclosing(self._outputs(prompt, options, room)) as outputs:
+            sampling = _sampling(options, room)
+        except ValueError as error:
+            raise _refusal(has_schema=has_schema) from error
+        request_id = f"{options.request_id or 'answer'}-{next(self._numbers)}"  # the engine's must differ
+        return Request(prompt=prompt, sampling=sampling, request_id=request_id, has_schema=has_schema)
+
+    async def _pieces(self, request: Request, place: Place) -> AsyncGenerator[Piece, None]:
+        written = 0
+        try:
+            async with aclosing(self._outputs(request)) as outputs:
                 async for output in outputs:
                     (piece,) = output.outputs
-                    answer.completion_tokens += len(piece.token_ids)
-                    if piece.finish_reason:
-                        answer.finish_reason = "length" if piece.finish_reason == "length" else "stop"
-                    if piece.text:
-                        yield answer.add(piece.text)
+                    written += len(piece.token_ids)
+                    reason = piece.finish_reason
+                    yield Piece(
+                        text=piece.text,
+                        completion_tokens=written,
+                        finish_reason=None if not reason else "length" if reason == "length" else "stop",
+                    )
         finally:
             self._places.give_back(place)
-        yield answer.finished()
 
-    async def _outputs(self, prompt: list[int], options: GenerateOptions, room: int) -> AsyncGenerator[Any, None]:
+    async def _outputs(self, request: Request) -> AsyncGenerator[Any, None]:
         """Yield the engine's outputs; closing aborts the request."""
         from vllm import TokensPrompt
         from vllm.exceptions import VLLMClientError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-        request_id = f"{options.request_id or 'answer'}-{next(self._numbers)}"  # the engine's must differ
+        prompt = TokensPrompt(prompt_token_ids=request.prompt)
         try:
-            sampling = _sampling(options, room)
-            async with aclosing(
-                self._engine.generate(TokensPrompt(prompt_token_ids=prompt), sampling, request_id)
-            ) as outputs:
+            async with aclosing(self._engine.generate(prompt, request.sampling, request.request_id)) as outputs:
                 async for output in outputs:
                     yield output
         except (EngineDeadError, EngineGenerateError) as error:
             raise ModelUnavailable("The language model failed; try again shortly.", retry_after_s=10) from error
-        except (VLLMClientError, ValueError) as error:  # its sentence may quote the request
-            if options.json_schema is None:
-                raise InvalidRequest("The language model does not take this request.") from error
-            raise InvalidRequest("The language model cannot keep to this JSON schema; use simpler keywords.") from error
+        except (VLLMClientError, ValueError) as error:
+            raise _refusal(has_schema=request.has_schema) from error
 
-    def _prompt(self, chat: list[dict[str, str]]) -> list[int]:
-        text = self._tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-        tokens: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
-        return tokens
+
+def _refusal(*, has_schema: bool) -> InvalidRequest:
+    """Name what the engine does not take; its own sentence may quote the request."""
+    if has_schema:
+        return InvalidRequest("The language model cannot keep to this JSON schema; use simpler keywords.")
+    return InvalidRequest("The language model does not take this request.")
 
 
 def _sampling(options: GenerateOptions, room: int) -> Any:

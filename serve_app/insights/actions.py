@@ -12,7 +12,7 @@ import re
 from serve_app.insights.points import distinct
 from serve_app.insights.results import ActionItem, Point
 from serve_app.insights.shapes import ActionsShape, DecisionShape, PointsShape, TaskShape
-from serve_app.insights.source import SourceSegment
+from serve_app.insights.source import SourceSegment, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words
 from serve_app.insights.windows import rendered
 from serve_app.insights.work import Work
@@ -39,6 +39,7 @@ _ACCEPTANCE = re.compile(r"^(?:sure|yes|yeah|okay|ok|fine|will do|of course|all 
 _FIELDS = re.compile(r",? (?:owner|due): .*$")  # a small model writes on into the next field at times
 _FEW_WORDS = 8  # of an answer that takes on what was just asked, and adds no task of its own
 _FIRST_PERSON = frozenset({"i", "me", "myself", "i'll", "speaker"})
+_NOBODY = frozenset({"we", "us", "you", "they", "somebody", "someone", "everybody", "everyone"})
 _I_WILL = re.compile(
     r"\bI(?:['’]ll|['’]m going to|\s+(?:will|shall|can|must|have to|need to|am going to))\b", re.IGNORECASE
 )
@@ -69,9 +70,10 @@ async def decisions_of(work: Work) -> list[Point]:
     shapes = await work.all_of(_judged_decision(work, order) for order in places)
     found = []
     for order, shape in zip(places, shapes, strict=True):
-        orders = work.cited(shape.decision, [order]) if shape.verdict == "decided" else []
+        decision = _no_request(shape.decision.strip(), work.source.part([order]))
+        orders = work.cited(decision, [order]) if shape.verdict == "decided" else []
         if orders:
-            found.append(Point(text=shape.decision.strip(), segments=orders, start_time=work.start_of(orders)))
+            found.append(Point(text=decision, segments=orders, start_time=work.start_of(orders)))
     return distinct(found, text=lambda point: point.text)
 
 
@@ -102,8 +104,15 @@ async def _judged_decision(work: Work, order: int) -> DecisionShape:
     )
 
 
+def _no_request(decision: str, segment: str) -> str:
+    """Return what was settled: of a segment that also asks somebody for something, not the request."""
+    if not _ADDRESSED.search(decision):
+        return decision
+    return next((each for each in sentences_of(segment) if _DECISION.search(each) and not _ADDRESSED.search(each)), "")
+
+
 def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
-    task = _FIELDS.sub("", shape.task).strip().rstrip(".")
+    task = _FIELDS.sub("", next(iter(sentences_of(shape.task)), "")).strip().rstrip(".")
     orders = work.cited(task, [order]) if shape.verdict == "agreed_task" else []
     segment = work.source.get(order)
     if segment is None or orders != [order]:  # what another segment says is not what was judged
@@ -124,6 +133,8 @@ def _owner(work: Work, named: str, segment: SourceSegment) -> str | None:
         return addressed[1]
     if _I_WILL.search(segment.text) or named.casefold() in _FIRST_PERSON:
         return segment.speaker
+    if named.casefold() in _NOBODY:
+        return None
     if named in {each.speaker for each in work.source.segments}:
         return named
     nearby = work.source.around(segment.order, before=2, after=2)

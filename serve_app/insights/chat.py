@@ -15,6 +15,7 @@ from serve_app.insights.results import Answer, AnswerSource
 from serve_app.insights.shapes import AnswerShape, RelevanceShape
 from serve_app.insights.source import SourceSegment, SourceText, tidy
 from serve_app.insights.templates import quoted
+from serve_app.insights.vocabulary import Vocabulary, content_words
 from serve_app.insights.work import Work
 from serve_app.ports.language import TextDelta
 from serve_app.ports.passages import Line
@@ -25,6 +26,11 @@ _ANSWER_TOKENS = 320
 _FOLLOWS_UP = re.compile(
     r"^(and|but|so|why|how come|what about|how about|who else|what else|where|when)\b.{0,25}$|"
     r"\b(it|its|they|them|their|he|him|his|she|her|hers|that|this|those|these|there|then)\b",
+    re.IGNORECASE,
+)
+# Asks for a number, and by which word.
+_ASKS_QUANTITY = re.compile(
+    r"\bhow (many|much|large|big|small|high|low|tall|long|short|far|fast|old|often|heavy|deep|wide|hot|cold)\b",
     re.IGNORECASE,
 )
 _ANSWER_BEGINS = re.compile(r'"found"\s*:\s*(true|false).*?"answer"\s*:\s*"', re.DOTALL)
@@ -75,9 +81,9 @@ async def answer_to(
 ) -> AsyncGenerator[TextDelta | Answer, None]:
     """Yield an answer as it is written, then all of it with the segments that bear it.
 
-    An answer to a question some of whose words the passages do not have is checked first, and comes at once. Where no
-    passage is near enough, the model finds no answer, or what it says is not in the passages, it is that the
-    transcript does not say.
+    An answer to a question for a quantity, or some of whose words the passages do not have, is checked first, and comes
+    at once. Where no passage is near enough, the model finds no answer, or what it says is not in the passages, it is
+    that the transcript does not say.
     """
     near = [each for each in found if each.similarity >= asker.settings.retrieval_floor]
     work = _work_on(asker, near, language)
@@ -91,7 +97,9 @@ async def answer_to(
     (window, *_) = await work.windows()
     reader = AnswerReader()
     written = ""
-    doubtful = not work.same_language or work.vocabulary.support(question) < 1
+    doubtful = (
+        not work.same_language or work.vocabulary.support(question) < 1 or _ASKS_QUANTITY.search(question) is not None
+    )
     pieces = asker.write(window.text, task, max_tokens=_ANSWER_TOKENS, shape=AnswerShape)
     async with aclosing(checked(reader.answer_in(pieces), gate)) as sentences:
         async for sentence in sentences:
@@ -100,7 +108,7 @@ async def answer_to(
                 yield TextDelta(text=sentence)
     shape = read(AnswerShape, reader.json)
     if doubtful and written.strip():
-        relevant = await _is_reply(work, question, written)
+        relevant = _gives_quantity(question, written) or await _is_reply(work, question, written)
         written = written if relevant else ""
         if relevant:
             yield TextDelta(text=written)
@@ -116,6 +124,16 @@ async def _is_reply(work: Work, question: str, answer: str) -> bool:
     """Ask whether an answer is one: a small model finds something to say about most questions."""
     text = f"Question: {question}\nReply: {quoted(answer, _LONGEST_QUESTION)}"
     return (await work.asker.fill(RelevanceShape, text, work.task("relevant"), max_tokens=12)).answers == "yes"
+
+
+def _gives_quantity(question: str, answer: str) -> bool:
+    """Tell whether a question for a quantity is answered by a number, about what it asks for."""
+    asked = _ASKS_QUANTITY.search(question)
+    said = Vocabulary([answer])
+    if asked is None or not said.numbers:
+        return False
+    words = [word for word in content_words(question) if word != asked[1].casefold()]
+    return bool(words) and 2 * sum(map(said.has, words)) >= len(words)
 
 
 class AnswerReader:

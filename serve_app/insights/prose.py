@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from serve_app.insights.attribution import Attribution
 from serve_app.insights.source import SourceText, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words
 
@@ -17,10 +18,21 @@ _MOST_REPEATS = 3
 
 
 class Gate:
-    """Lets sentences pass that the text supports, each once. Headings need fewer words of the text than sentences."""
+    """Lets sentences pass that the text supports, each once. Headings need fewer words of the text than sentences.
 
-    def __init__(self, vocabulary: Vocabulary, *, same_language: bool, support: float = _SUPPORT) -> None:
+    With an attribution, sentences that name a speaker must also stand on that speaker's words.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        same_language: bool,
+        support: float = _SUPPORT,
+        attribution: Attribution | None = None,
+    ) -> None:
         self._vocabulary = vocabulary
+        self._attribution = attribution
         self._same_language = same_language
         self._support = support
         self._said: set[str] = set()
@@ -45,6 +57,8 @@ class Gate:
         if not self._same_language:
             return not self._vocabulary.invented(sentence, names=False)
         if self._vocabulary.invented(sentence, names=not heading):
+            return False
+        if self._attribution is not None and not self._attribution.holds(sentence):
             return False
         return self._vocabulary.support(sentence) >= (self._support / 2 if heading else self._support)
 

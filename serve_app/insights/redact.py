@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 
 from serve_app.insights.naming import named_by_model
+from serve_app.insights.persons import missed_persons
 from serve_app.insights.results import Redacted, RedactedSegment, Redaction
 from serve_app.insights.work import Work
 from serve_app.ports.text_tools import PiiFinder, TextSpan, TextTools, apart
@@ -71,7 +72,8 @@ async def _spans(work: Work, tool: PiiFinder | None, texts: list[str]) -> list[l
     found = await asyncio.to_thread(tool.find_pii, texts, language=language) if tool else [[] for _ in texts]
     if texts and (tool is None or language not in tool.languages):
         found = [[*one, *other] for one, other in zip(found, await _names(work), strict=True)]
-    return [apart(spans) for spans in found]
+    missed = missed_persons(texts, found)
+    return [apart([*spans, *more]) for spans, more in zip(found, missed, strict=True)]
 
 
 async def _names(work: Work) -> list[list[TextSpan]]:

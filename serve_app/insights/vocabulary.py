@@ -80,7 +80,8 @@ class Vocabulary:
         return frozenset(map(_stem, self._words))
 
     @cached_property
-    def _numbers(self) -> frozenset[str]:
+    def numbers(self) -> frozenset[str]:
+        """Every number, in digits, however it is written."""
         spoken = spoken_numbers(_parts(self._text))
         digits = {part for number in _NUMBER.findall(self._text) for part in _digits(number)}
         return frozenset(digits | spoken)
@@ -97,7 +98,7 @@ class Vocabulary:
     def invented(self, statement: str, *, names: bool = True) -> list[str]:
         """Return the numbers and names of a statement that the text does not have."""
         plain = _SPEAKER.sub(" ", statement)
-        found = [number for number in _NUMBER.findall(plain) if not _digits(number) & self._numbers]
+        found = [number for number in _NUMBER.findall(plain) if not _digits(number) & self.numbers]
         if names and self._language in _NAMES_ARE_CAPITAL:
             found += [name for name in _NAME.findall(plain) if not all(map(self.has, _meaningful(name)))]
         return found

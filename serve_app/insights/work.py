@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
+from serve_app.insights.attribution import Attribution
 from serve_app.insights.decoding import Asker, Shape
 from serve_app.insights.quotes import QuoteFinder
 from serve_app.insights.settings import InsightsSettings
@@ -59,6 +60,10 @@ class Work:
         speakers = {segment.speaker for segment in segments if segment.speaker}
         times = {clock(segment.start_s) for segment in segments if segment.start_s is not None}
         return Vocabulary([*(segment.text for segment in segments), *speakers, *times], language=self.source.language)
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        return Attribution(self.source)
 
     @cached_property
     def quotes(self) -> QuoteFinder:
@@ -117,7 +122,7 @@ class Work:
             return []
         if not self.same_language:
             return known
-        if self.vocabulary.invented(statement):
+        if self.vocabulary.invented(statement) or not self.attribution.holds(statement):
             return []
         if self._bears(statement, known):
             return known

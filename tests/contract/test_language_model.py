@@ -123,7 +123,7 @@ async def seconds_until(reached: Callable[[], bool], *, patience_s: float) -> fl
 
 
 def running(model: LanguageEngine) -> int:
-    return model.running  # type: ignore[attr-defined, no-any-return]
+    return model.running
 
 
 # Answers

@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator
 import jsonschema
 import pytest
 
-from deployments.engines.answering import Places, answer_room, plain, tightened, until_deadline
+from deployments.engines.answering import answer_room, plain, until_deadline
+from deployments.engines.places import Places
+from deployments.engines.schemas import tightened
 from serve_app.errors import ContextTooLong, ModelQueueFull, ModelUnavailable
 
 

@@ -31,6 +31,18 @@ async def test_dates_that_nobody_named_are_left_open_and_who_says_i_will_is_the_
     assert (item.owner, item.due) == ("Speaker 2", None)
 
 
+async def test_everybody_is_no_owner():
+    source = talk(("Speaker 1", "Hello."), ("Speaker 1", "Next year we should call the repair company first."))
+    (item,) = await action_items(actions(CALL | {"owner": "we", "due": ""}), source)
+    assert item.owner is None
+
+
+async def test_a_task_is_one_sentence():
+    further = CALL | {"task": "Call the repair company, I need a day. I ask for a price."}
+    (item,) = await action_items(actions(further))
+    assert item.task == "Call the repair company, I need a day"
+
+
 async def test_whoever_is_asked_by_name_is_the_owner():
     source = talk(("Speaker 1", "Hello."), ("Speaker 1", "Tom, please call the repair company."))
     (item,) = await action_items(actions(CALL | {"owner": "Speaker 1", "due": ""}), source)

@@ -83,6 +83,31 @@ async def test_an_answer_to_something_else_is_not_one():
         assert ("budget" in answer.answer) is found
 
 
+FENCE = [passage(4, "Leave a gap under the fence, thirteen centimetres are enough.", "Next week we talk about owls.")]
+
+
+async def test_a_number_about_what_was_asked_answers_a_question_for_a_quantity():
+    script = by_task(
+        give_what={"answers": "no"},
+        answer_the_question={
+            "found": True,
+            "segments": [4],
+            "answer": "Under the fence thirteen centimetres are enough.",
+        },
+    )
+    answer = await Insights(ScriptedModel(script)).answer("How large must a fence's gap be?", FENCE, language="en")
+    assert "thirteen" in answer.answer
+
+
+async def test_a_question_for_a_quantity_is_not_answered_without_one_unseen():
+    beside = {"found": True, "segments": [5], "answer": "Next week we talk about owls."}
+    for verdict, found in (("no", False), ("yes", True)):
+        model = ScriptedModel(by_task(give_what={"answers": verdict}, answer_the_question=beside))
+        events = [event async for event in Insights(model).stream_answer("How many owls?", FENCE, language="en")]
+        assert events[-1].found is found
+        assert any("owls" in event.text for event in events[:-1]) is found
+
+
 async def test_passages_that_are_far_off_are_not_shown_to_the_model():
     model = ScriptedModel({"found": True, "segments": [1], "answer": "The budget is four thousand euros."})
     answer = await Insights(model).answer("Who won?", [passage(1, "Hello.", score=0.05)], language="en")
