@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-_DEFAULT_URL = "http://127.0.0.1:8000"
+from serve_app.cli.bench_cluster import load, peers, scale
+from serve_app.cli.bench_running import DEFAULT_URL, Results, Url, command, names, require_packages, run, say
 
-Url = Annotated[str, typer.Option(help="Address of the running service.")]
 Model = Annotated[str | None, typer.Option(help="Model to ask the service for; its own default when left out.")]
-Results = Annotated[Path | None, typer.Option(help="Folder for the report; benchmarks/results when left out.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,12 +22,15 @@ def register(app: typer.Typer) -> None:
     bench.command("admission")(admission)
     bench.command("kills")(kills)
     bench.command("realtime")(realtime)
+    bench.command("load")(load)
+    bench.command("scale")(scale)
+    bench.command("peers")(peers)
     app.add_typer(bench, name="bench")
 
 
 def accuracy(
     *,
-    url: Url = _DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     model: Model = None,
     sets: Annotated[str, typer.Option(help="Comma-separated: meet,conv,long,utt_en,utt_lang,hard.")] = (
         "meet,conv,long,utt_en,utt_lang,hard"
@@ -49,31 +48,31 @@ def accuracy(
     results: Results = None,
 ) -> None:
     """Word, speaker and hallucination errors on the evaluation data."""
-    _require_packages()
+    require_packages()
     from benchmarks.accuracy import DEFAULT_PEERS, measure_accuracy
     from benchmarks.report import RESULTS
 
-    _run(
+    run(
         measure_accuracy(
             url=url,
             model=model,
-            sets=_names(sets),
-            peers=DEFAULT_PEERS if peers is None else _names(peers),
+            sets=names(sets),
+            peers=DEFAULT_PEERS if peers is None else names(peers),
             limit=limit,
             detect_language=detect_language,
             with_hark=hark,
             fresh=fresh,
             stock_turns=stock_turns,
-            command=_command(),
+            command=command(),
             results=results or RESULTS,
-            say=_say,
+            say=say,
         )
     )
 
 
 def throughput(
     *,
-    url: Url = _DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     model: Model = None,
     file: Annotated[str, typer.Option(help="Recording: an id of the evaluation data.")] = "meet_dev2",
     runs: Annotated[int, typer.Option(min=1, help="Rounds; every system runs once in each.")] = 3,
@@ -86,11 +85,11 @@ def throughput(
     results: Results = None,
 ) -> None:
     """Seconds of audio per second, CPU and memory on a long recording, systems alternating."""
-    _require_packages()
+    require_packages()
     from benchmarks.report import RESULTS
     from benchmarks.throughput import measure_throughput
 
-    _run(
+    run(
         measure_throughput(
             url=url,
             model=model,
@@ -98,16 +97,16 @@ def throughput(
             runs=runs,
             glued_excerpt_s=glued_excerpt_s,
             service_pid=pid,
-            command=_command(),
+            command=command(),
             results=results or RESULTS,
-            say=_say,
+            say=say,
         )
     )
 
 
 def latency(
     *,
-    url: Url = _DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     model: Model = None,
     clip: Annotated[str | None, typer.Option(help="Id of a short recording; one of about 10 s when left out.")] = None,
     long_file: Annotated[str, typer.Option(help="Id of the long recording that runs beside short requests.")] = (
@@ -117,20 +116,20 @@ def latency(
     results: Results = None,
 ) -> None:
     """Overhead of HTTP, eight requests at once, time to the first event, and fairness beside a long file."""
-    _require_packages()
+    require_packages()
     from benchmarks.latency import measure_latency
     from benchmarks.report import RESULTS
 
-    _run(
+    run(
         measure_latency(
             url=url,
             model=model,
             clip_id=clip,
             long_id=long_file,
             runs=runs,
-            command=_command(),
+            command=command(),
             results=results or RESULTS,
-            say=_say,
+            say=say,
         )
     )
 
@@ -145,9 +144,7 @@ def admission(
     from benchmarks.admission import measure_admission
     from benchmarks.report import RESULTS
 
-    _run(
-        measure_admission(runs=runs, transcripts=transcripts, command=_command(), results=results or RESULTS, say=_say)
-    )
+    run(measure_admission(runs=runs, transcripts=transcripts, command=command(), results=results or RESULTS, say=say))
 
 
 def kills(
@@ -161,12 +158,12 @@ def kills(
     from benchmarks.kills import measure_kills
     from benchmarks.report import RESULTS
 
-    _run(measure_kills(jobs=jobs, minutes=minutes, seed=seed, command=_command(), results=results or RESULTS, say=_say))
+    run(measure_kills(jobs=jobs, minutes=minutes, seed=seed, command=command(), results=results or RESULTS, say=say))
 
 
 def realtime(
     *,
-    url: Url = _DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     sessions: Annotated[str, typer.Option(help="Comma-separated: so many sessions at once, one after the other.")] = (
         "1,2,4,8"
     ),
@@ -194,7 +191,7 @@ def realtime(
     results: Results = None,
 ) -> None:
     """Captions at the pace of speech: delays, cost and errors by the number of sessions; a long session; a crowd."""
-    _require_packages()
+    require_packages()
     from benchmarks.realtime import measure_realtime
     from benchmarks.realtime_crowd import measure_crowd
     from benchmarks.realtime_hour import measure_hour
@@ -203,55 +200,23 @@ def realtime(
     common: dict[str, Any] = {
         "url": url,
         "service_pid": pid,
-        "command": _command(),
+        "command": command(),
         "results": results or RESULTS,
-        "say": _say,
+        "say": say,
     }
     if hour:
-        _run(measure_hour(item_id=file, minutes=minutes, at_pace=at_pace, **common))
+        run(measure_hour(item_id=file, minutes=minutes, at_pace=at_pace, **common))
     elif crowd:
-        _run(measure_crowd(sockets=crowd, **common))
+        run(measure_crowd(sockets=crowd, **common))
     else:
-        _run(
+        run(
             measure_realtime(
-                sets=_names(sets),
+                sets=names(sets),
                 limit=limit,
-                sessions=[int(number) for number in _names(sessions)],
+                sessions=[int(number) for number in names(sessions)],
                 seconds=seconds or None,
                 naive_s=naive_seconds,
                 both_dialects=both_dialects,
                 **common,
             )
         )
-
-
-def _run(measurement: Coroutine[Any, Any, str]) -> None:
-    from benchmarks.errors import BenchmarkError
-
-    try:
-        typer.echo(asyncio.run(measurement))
-    except (BenchmarkError, ValueError) as fault:
-        typer.echo(str(fault), err=True)
-        raise typer.Exit(code=1) from fault
-
-
-def _require_packages() -> None:
-    from importlib.util import find_spec
-
-    needed = {"jiwer": "jiwer", "meeteval": "meeteval", "psutil": "psutil", "whisper_normalizer": "whisper-normalizer"}
-    missing = [package for module, package in needed.items() if find_spec(module) is None]
-    if missing:
-        typer.echo(f"The benchmarks need {', '.join(missing)}: pip install 'hark-speech[bench]'.", err=True)
-        raise typer.Exit(code=1)
-
-
-def _names(listed: str) -> list[str]:
-    return [name.strip() for name in listed.split(",") if name.strip()]
-
-
-def _command() -> str:
-    return " ".join(["hark", *sys.argv[1:]])
-
-
-def _say(progress: str) -> None:
-    typer.echo(progress, err=True)

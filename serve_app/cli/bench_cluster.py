@@ -1,0 +1,130 @@
+"""`hark bench load`, `scale` and `peers`: the service as the system it is, under load, in numbers, beside others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serve_app.cli.bench_running import DEFAULT_URL, Pid, Results, Url, command, names, require_packages, run, say
+
+
+def load(
+    *,
+    url: Url = DEFAULT_URL,
+    steps: Annotated[str, typer.Option(help="Comma-separated loads, in multiples of the capacity.")] = (
+        "0.25,0.5,0.8,1,1.5,2,3"
+    ),
+    seconds: Annotated[float, typer.Option(min=5, help="Of each step.")] = 60.0,
+    overload: Annotated[
+        float, typer.Option(min=0, help="Instead: 80 % of the capacity, then three times it for so many minutes each.")
+    ] = 0.0,
+    soak: Annotated[float, typer.Option(min=0, help="Instead: 60 % of the capacity for so many minutes.")] = 0.0,
+    capacity: Annotated[
+        float | None, typer.Option(help="Audio-seconds a second, if known; measured first when left out.")
+    ] = None,
+    job_share: Annotated[float, typer.Option(min=0, max=1, help="Of the arriving audio, what comes as jobs.")] = 0.1,
+    sockets: Annotated[float, typer.Option(min=0, help="Realtime sessions at once, on average.")] = 2.0,
+    diarize: Annotated[bool, typer.Option(help="Ask for speakers.")] = False,
+    deadline_s: Annotated[float, typer.Option(min=0, help="In time: within this and the recording's length.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Of the arrivals.")] = 0,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="HARK_DATA_DIR", help="Of the service, to count its connections, leases and files."),
+    ] = None,
+    pid: Pid = None,
+    results: Results = None,
+) -> None:
+    """Requests, jobs and sockets that wait for nobody: latency, goodput, refusals, cost; overload; soak."""
+    require_packages()
+    from benchmarks.load.measure import Load, measure_load
+    from benchmarks.load.scores import Deadlines
+    from benchmarks.report import RESULTS
+
+    if overload:
+        name, loads, lengths = "overload", [0.8, 3.0], [60 * overload] * 2
+    elif soak:
+        name, loads, lengths = "soak", [0.6], [60 * soak]
+    else:
+        name, loads = "load", [float(step) for step in names(steps)]
+        lengths = [seconds] * len(loads)
+    asked = Load(
+        name=name,
+        loads=loads,
+        seconds=lengths,
+        job_share=job_share,
+        sockets=sockets,
+        seed=seed,
+        diarize=diarize,
+        capacity=capacity,
+        deadlines=Deadlines(base_s=deadline_s),
+    )
+    run(
+        measure_load(
+            asked,
+            url=url,
+            service_pid=pid,
+            data_dir=data_dir,
+            command=command(),
+            results=results or RESULTS,
+            say=say,
+        )
+    )
+
+
+def scale(
+    *,
+    real: Annotated[
+        str, typer.Option(help="Comma-separated numbers of recognizers of a service of its own; '' for none.")
+    ] = "1,2",
+    simulated: Annotated[str, typer.Option(help="Comma-separated numbers of simulated recognizers.")] = (
+        "1,2,4,8,16,32,64"
+    ),
+    burst: Annotated[
+        int, typer.Option(min=0, help="Hours of audio, all there at once, for the largest simulated service; 0: none.")
+    ] = 1000,
+    lengths: Annotated[str, typer.Option(help="Comma-separated hours of one recording.")] = "1,2,4,8,16,24",
+    file: Annotated[str, typer.Option(help="Recording for the real service: an id of the evaluation data.")] = (
+        "meet_dev2"
+    ),
+    calibrate: Annotated[bool, typer.Option(help="Measure the service times again.")] = False,
+    results: Results = None,
+) -> None:
+    """More recognizers: real ones on this machine, and a calibrated simulation of many, checked against the real."""
+    require_packages()
+    from benchmarks.report import RESULTS
+    from benchmarks.scale.measure import Scale, measure_scale
+
+    asked = Scale(
+        real=[int(n) for n in names(real)],
+        simulated=[int(n) for n in names(simulated)],
+        burst_hours=burst,
+        day_hours=[float(hours) for hours in names(lengths)],
+        item_id=file,
+        fresh_calibration=calibrate,
+    )
+    run(measure_scale(asked, command=command(), results=results or RESULTS, say=say))
+
+
+def peers(
+    *,
+    url: Url = DEFAULT_URL,
+    clips: Annotated[int, typer.Option(min=2, help="Of about ten seconds, sent together.")] = 16,
+    rounds: Annotated[int, typer.Option(min=1, help="Every server is asked once in each.")] = 5,
+    whisperx: Annotated[
+        Path | None, typer.Option(help="Folder of a virtual environment for whisperX, made when missing; none without.")
+    ] = None,
+    long_file: Annotated[
+        str, typer.Option(help="Id of the recording for the pipeline's own share; '' to leave it out.")
+    ] = "meet_dev1",
+    pid: Pid = None,
+    results: Results = None,
+) -> None:
+    """Clips that come together at Hark and at plain servers, in turns; what the pipeline takes beside its models."""
+    require_packages()
+    from benchmarks.peers_at_once import Peers, measure_peers
+    from benchmarks.report import RESULTS
+
+    asked = Peers(clips=clips, rounds=rounds, whisperx=whisperx, long_id=long_file or None)
+    run(measure_peers(asked, url=url, service_pid=pid, command=command(), results=results or RESULTS, say=say))
