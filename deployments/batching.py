@@ -8,29 +8,43 @@ while others are being prepared still joins, and a cancelled one is dropped befo
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from deployments.workload import WorkMeter
 from serve_app.errors import ModelQueueFull
+from serve_app.pipeline.load import INTERACTIVE, PRIORITIES, REALTIME, Load
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 
-URGENT = 1  # priorities up to here close a batch early
+URGENT = INTERACTIVE  # priorities up to here close a batch early
+LONGEST_PAUSE_S = 60  # nobody is told to stay away longer than this
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Tenant:
+    """The waiting requests of one account: they take turns with those of others."""
+
+    account: str
+    priority: int
+    turn: int  # the round in which its next item goes
+    round: int = 0  # of its requests' turns, the one being played
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Flow:
-    """The waiting items of one request: they take turns with those of others."""
+    """The waiting items of one request: they take turns with those of the same account's others."""
 
+    tenant: _Tenant
     key: str
-    priority: int
-    turn: int  # the round in which its next item goes
+    turn: int  # the round of the tenant in which its next item goes
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -38,18 +52,30 @@ class _Waiting(Generic[Item, Result]):
     item: Item
     flow: _Flow
     order: int
+    audio_s: float
     result: asyncio.Future[Result] = field(repr=False)
+    taken: Callable[[], None] = field(repr=False)
+
+    @property
+    def priority(self) -> int:
+        return self.flow.tenant.priority
 
     @property
     def urgent(self) -> bool:
-        return self.flow.priority <= URGENT
+        return self.priority <= URGENT
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Where it stands among all that wait; the lowest goes next."""
+        return (self.priority, self.flow.tenant.turn, self.flow.turn, self.order)
 
 
 class DrainingBatcher(Generic[Item, Prepared, Result]):
     """Batches calls of one event loop over one engine thread.
 
-    Lower priorities go first; within one priority requests (`key`) take turns, so that one with many items cannot
-    starve one with few, nor newcomers an old one. An item that fails fails alone.
+    Lower priorities go first; within one priority accounts take turns, and within one account its requests (`key`): so
+    neither many requests nor many items of one can starve others, nor newcomers an old one. When too many wait,
+    a newcomer takes the place of the last one of a lower priority. An item that fails fails alone.
     """
 
     def __init__(
@@ -59,40 +85,47 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         run: Callable[[Sequence[Prepared]], list[Result]],
         max_batch: int,
         max_waiting: int,
+        meter: WorkMeter | None = None,
     ) -> None:
         self._prepare = prepare
         self._run = run
         self._max_batch = max_batch
         self._max_waiting = max_waiting
+        self._meter = meter or WorkMeter()
         self._engine = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._waiting: list[_Waiting[Item, Result]] = []
-        self._rounds: dict[int, int] = {}  # the one being played, by priority
+        self._rounds = [0] * len(PRIORITIES)  # of the accounts' turns, the one being played, by priority
         self._arrivals = 0
         self._worker: asyncio.Task[None] | None = None
 
-    async def submit(self, item: Item, *, key: str = "", priority: int = URGENT) -> Result:
+    async def submit(
+        self, item: Item, *, account: str = "", key: str = "", priority: int = URGENT, audio_s: float = 0.0
+    ) -> Result:
         """Return the item's result. Raises what the engine raised for it, ModelQueueFull when too many wait.
 
-        A caller that is cancelled takes its item out, unless the batch is already running.
+        `audio_s`: how much work it is. A caller that is cancelled takes its item out, unless the batch already runs.
         """
         if len(self._waiting) >= self._max_waiting:
-            raise ModelQueueFull("The queue in front of the model is full; try again shortly.", retry_after_s=2)
+            self._make_room(priority)
         self._arrivals += 1
-        entry = _Waiting[Item, Result](
-            item=item,
-            flow=self._flow(key, priority),
-            order=self._arrivals,
-            result=asyncio.get_running_loop().create_future(),
-        )
-        self._waiting.append(entry)
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._drain())
-        try:
-            return await entry.result
-        except asyncio.CancelledError:
-            if entry in self._waiting:
-                self._waiting.remove(entry)
-            raise
+        with self._meter.queued(audio_s, priority) as taken:
+            entry = _Waiting[Item, Result](
+                item=item,
+                flow=self._flow(account, key, priority),
+                order=self._arrivals,
+                audio_s=audio_s,
+                result=asyncio.get_running_loop().create_future(),
+                taken=taken,
+            )
+            self._waiting.append(entry)
+            if self._worker is None or self._worker.done():
+                self._worker = asyncio.create_task(self._drain())
+            try:
+                return await entry.result
+            except asyncio.CancelledError:
+                if entry in self._waiting:
+                    self._waiting.remove(entry)
+                raise
 
     async def on_engine(self, call: Callable[[], Value]) -> Value:
         """Run something else on the engine's thread, between batches or between the items of one."""
@@ -103,19 +136,49 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         """How many items wait for the engine."""
         return len(self._waiting)
 
-    def _flow(self, key: str, priority: int) -> _Flow:
+    def load(self) -> Load:
+        """Return what waits and how fast it is worked off."""
+        return self._meter.load()
+
+    def _make_room(self, priority: int) -> None:
+        """Turn away the last of those that wait and are less urgent; without any, raise for the newcomer."""
+        last = max(self._waiting, key=lambda w: w.place)
+        if last.priority <= priority:
+            raise self._full(priority)
+        self._waiting.remove(last)
+        _fail(last, self._full(last.priority))
+
+    def _full(self, priority: int) -> ModelQueueFull:
+        load = self._meter.load()
+        wait_s = load.ahead_s(priority) / load.rate if load.rate else 0.0
+        return ModelQueueFull(
+            "The queue in front of the model is full; try again shortly.",
+            retry_after_s=min(max(math.ceil(wait_s / 2), 2), LONGEST_PAUSE_S),  # half of it is gone by then
+        )
+
+    def _flow(self, account: str, key: str, priority: int) -> _Flow:
         """Return the request's flow; one with nothing waiting joins the next round, with no turns to catch up on."""
-        for waiting in self._waiting:
-            if waiting.flow.key == key and waiting.flow.priority == priority:
-                return waiting.flow
-        return _Flow(key=key, priority=priority, turn=self._rounds.get(priority, 0) + 1)
+        tenants = (w.flow.tenant for w in self._waiting)
+        tenant = next((t for t in tenants if t.account == account and t.priority == priority), None)
+        if tenant is None:
+            tenant = _Tenant(account=account, priority=priority, turn=self._rounds[priority] + 1)
+        flows = (w.flow for w in self._waiting)
+        flow = next((f for f in flows if f.tenant is tenant and f.key == key), None)
+        return flow or _Flow(tenant=tenant, key=key, turn=tenant.round + 1)
 
     async def _drain(self) -> None:
         while self._waiting:
+            self._meter.began()
             batch = await self._gather_batch()
+            full = len(batch) >= self._max_batch
             batch = [(entry, prepared) for entry, prepared in batch if not entry.result.done()]
             if batch:
                 await self._run_batch(batch)
+            self._meter.ended(
+                sum(entry.audio_s for entry, _ in batch),
+                realtime_s=sum(entry.audio_s for entry, _ in batch if entry.priority == REALTIME),
+                full=full,
+            )
 
     async def _gather_batch(self) -> list[tuple[_Waiting[Item, Result], Prepared]]:
         batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
@@ -132,10 +195,13 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         self._waiting = [w for w in self._waiting if not w.result.done()]
         if not self._waiting:
             return None
-        entry = min(self._waiting, key=lambda w: (w.flow.priority, w.flow.turn, w.order))
+        entry = min(self._waiting, key=lambda w: w.place)
         self._waiting.remove(entry)
-        self._rounds[entry.flow.priority] = entry.flow.turn
-        entry.flow.turn += 1
+        entry.taken()
+        flow, tenant = entry.flow, entry.flow.tenant
+        self._rounds[tenant.priority], tenant.round = tenant.turn, flow.turn
+        tenant.turn += 1
+        flow.turn += 1
         return entry
 
     async def _run_batch(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> None:

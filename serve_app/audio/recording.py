@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -60,9 +62,13 @@ class Recording:
 
     def overlapping(self, spans: Sequence[Span]) -> Recording:
         """Keep only the blocks that the spans touch, so that a message carries no reference it does not need."""
-        ranges = [sample_range(span) for span in spans]
-        kept = tuple(b for b in self.blocks if any(max(b.start, start) < min(b.end, end) for start, end in ranges))
-        return Recording(blocks=kept)
+        kept: set[int] = set()
+        for start, end in map(sample_range, spans):
+            if start >= end:
+                continue
+            first = bisect_right(self.blocks, start, key=attrgetter("end"))
+            kept.update(range(first, bisect_left(self.blocks, end, lo=first, key=attrgetter("start"))))
+        return Recording(blocks=tuple(self.blocks[n] for n in sorted(kept)))
 
 
 def sample_range(span: Span) -> tuple[int, int]:

@@ -35,15 +35,15 @@ class SpeechSettings:
     faint_support: float = 0.3  # in the midst of speech: where this share of the time is confident
 
 
-def detection_spans(n_samples: int, *, windows: int = 10) -> list[Span]:
-    """Cut a recording into spans for the detector, `windows` of its windows (30 s) each.
+def detection_spans(n_samples: int, *, windows: int = 10, skip: int = 0) -> list[Span]:
+    """Cut a recording into spans for the detector, `windows` of its windows (30 s) each; all but the first `skip`.
 
     Probabilities of these spans, each detected with `context_before` it, join to exactly those of the whole recording.
     """
     step = windows * WINDOW_FRAMES * FRAME_SAMPLES
     return [
         Span(start / SAMPLE_RATE_HZ, min(start + step, n_samples) / SAMPLE_RATE_HZ)
-        for start in range(0, n_samples, step)
+        for start in range(skip * step, n_samples, step)
     ]
 
 
@@ -77,12 +77,13 @@ def weakest_frame(
     """
     first = int(np.clip(np.ceil(span.start_s / FRAME_S), 0, max(len(probabilities) - 1, 0)))
     last = int(np.clip(np.floor(span.end_s / FRAME_S), first + 1, max(len(probabilities), first + 1)))
-    doubt = _smoothed(probabilities)[first:last]
+    before = max(first - 1, 0)  # smoothing looks one frame to either side, not at the whole recording
+    doubt = _smoothed(probabilities[before : last + 1])[first - before : last - before]
     if not doubt.size:
         return (span.start_s + span.end_s) / 2
     score = _ranks(doubt)
     if levels_db is not None:
-        score = score + _ranks(_smoothed(levels_db)[first:last])
+        score = score + _ranks(_smoothed(levels_db[before : last + 1])[first - before : last - before])
     weakest = first + doubt.size - 1 - int(np.argmin(score[::-1]))
     return float(min(max((weakest + 0.5) * FRAME_S, span.start_s), span.end_s))
 

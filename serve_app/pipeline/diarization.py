@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 
 from serve_app.audio.recording import Recording, Span
 from serve_app.audio.windows import samples_needed
@@ -50,4 +52,5 @@ def _spans(duration_s: float, length_s: float) -> list[Span]:
 
 def _touched(span: Span, speech: Sequence[Span], duration_s: float) -> bool:
     heard = samples_needed(span, duration_s)
-    return any(s.start_s < heard.end_s and heard.start_s < s.end_s for s in speech)
+    first = bisect_right(speech, heard.start_s, key=attrgetter("end_s"))  # spans are in order
+    return first < len(speech) and speech[first].start_s < heard.end_s

@@ -56,9 +56,9 @@ async def listen(
 
         def start_detection(*, complete: bool) -> None:
             recording = Recording(blocks=tuple(blocks))
-            spans = detection_spans(recording.n_samples)
+            spans = detection_spans(recording.n_samples, skip=len(found))
             # The last span may still grow until the file is read to its end.
-            ready = spans[len(found) : None if complete else -1]
+            ready = spans if complete else spans[:-1]
             found.extend(group.create_task(detect(span, recording)) for span in ready)
 
         async for block in decoded:

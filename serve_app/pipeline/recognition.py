@@ -35,36 +35,43 @@ class LaneRunner:
         self._changed = changed
         self._parts = plan_lanes(speech, settings.plan)
         self.lanes = [Lane(spans, plan=settings.plan, checks=settings.review) for spans in self._parts]
+        self._speech_s = [sum(span.duration_s for span in part) for part in self._parts]
+        self._decoded_s = [0.0] * len(self._parts)
+        self._done_words: list[Heard] = []  # of the lanes before the first that is not done
+        self._n_done = 0
 
     async def run(self, identifier: LanguageIdentifier) -> None:
         """Run every lane to its end. Results do not depend on the order in which chunks come back."""
         if self._options.language is None:
             self._options = replace(self._options, language_hint=await self._common_language(identifier))
-        await bounded_map([partial(self._run_lane, lane) for lane in self.lanes], limit=self._settings.lanes_in_flight)
+        await bounded_map(
+            [partial(self._run_lane, n) for n in range(len(self.lanes))], limit=self._settings.lanes_in_flight
+        )
 
-    def finished_words(self) -> list[Heard]:
-        """Return the words that will not change any more, in file order."""
-        words: list[Heard] = []
-        for lane in self.lanes:
-            words.extend(h for h in lane.words if lane.done or h.word.end_s <= lane.final_until_s)
-            if not lane.done:
-                break
+    def finished_words(self, *, since: int = 0) -> list[Heard]:
+        """Return the words that will not change any more, in file order, without the first `since` of them."""
+        while self._n_done < len(self.lanes) and self.lanes[self._n_done].done:
+            self._done_words.extend(self.lanes[self._n_done].words)
+            self._n_done += 1
+        words = self._done_words[since:]
+        if self._n_done < len(self.lanes):
+            lane = self.lanes[self._n_done]
+            final_s = lane.final_until_s
+            settled = [h for h in lane.words if h.word.end_s <= final_s]
+            words.extend(settled[max(since - len(self._done_words), 0) :])
         return words
 
     @property
     def done(self) -> float:
         """Return the share of speech that has been decoded."""
-        total_s = sum(span.duration_s for part in self._parts for span in part)
-        reached_s = sum(
-            min(max(lane.reached_s - span.start_s, 0.0), span.duration_s)
-            for lane, part in zip(self.lanes, self._parts, strict=True)
-            for span in part
-        )
-        return reached_s / total_s if total_s else 1.0
+        total_s = sum(self._speech_s)
+        return sum(self._decoded_s) / total_s if total_s else 1.0
 
-    async def _run_lane(self, lane: Lane) -> None:
+    async def _run_lane(self, n: int) -> None:
+        lane = self.lanes[n]
         while step := lane.step():
             lane.accept(await self._recognize(step.chunk, replace(self._options, retry=step.retry)))
+            self._decoded_s[n] = sum(min(max(lane.reached_s - s.start_s, 0.0), s.duration_s) for s in self._parts[n])
             self._changed(self)
         self._changed(self)  # the words of later lanes waited for the end of this one
 

@@ -32,6 +32,8 @@ from serve_app.ports.speech import (
 )
 from serve_app.transcript.model import Segment, SpeakerTurns, Word
 
+_WHOSE = ("account", "request_id", "priority")  # they do not change the answer
+
 
 class RememberingDetector:
     """A VoiceDetector."""
@@ -66,7 +68,7 @@ class RememberingRecognizer:
         self._model = model
 
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
-        asked = {name: value for name, value in asdict(options).items() if name not in ("request_id", "priority")}
+        asked = {name: value for name, value in asdict(options).items() if name not in _WHOSE}
         key = _key("text", self._model, _spans(chunk), asked)
         kept = await self._checkpoints.load(key)
         if kept is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 
 from serve_app.pipeline.remembering import RememberingDetector, RememberingDiarizer, RememberingRecognizer
 from serve_app.pipeline.settings import PipelineSettings
@@ -22,7 +23,10 @@ from serve_app.ports.speech import (
 
 
 class ResumingPipeline:
-    """Transcribes files over the ports. The file is decoded anew each time; no model is asked the same twice."""
+    """Transcribes files over the ports, after everything that somebody waits for.
+
+    The file is decoded anew each time; no model is asked the same twice.
+    """
 
     def __init__(
         self,
@@ -41,7 +45,8 @@ class ResumingPipeline:
         self._identifiers = identifiers
         self._diarizer = diarizer
         self._store = store
-        self._settings = settings
+        retries = replace(settings.retries, timeout_s=settings.background_call_s)
+        self._settings = replace(settings, background=True, retries=retries)
 
     def transcribe(
         self, source: MediaFile, options: TranscribeOptions, checkpoints: Checkpoints

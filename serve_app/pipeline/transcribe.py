@@ -9,6 +9,7 @@ from serve_app.errors import InternalError, ModelUnavailable
 from serve_app.pipeline.diarization import diarize
 from serve_app.pipeline.fan_out import cancelling_group
 from serve_app.pipeline.listening import Listened, listen
+from serve_app.pipeline.load import BACKGROUND, INTERACTIVE, LONG
 from serve_app.pipeline.recognition import LaneRunner
 from serve_app.pipeline.settings import PipelineSettings
 from serve_app.ports.speech import (
@@ -119,14 +120,13 @@ class TranscriptionPipeline:
         # It is handed the runner: a reference of its own would be a cycle that keeps the samples until collected.
         def tell(runner: LaneRunner, *, all_of_them: bool = False) -> None:
             nonlocal told_words
-            segments = build_segments(runner.finished_words()[told_words:], self._settings.segments)
+            segments = build_segments(runner.finished_words(since=told_words), self._settings.segments)
             # The last segment may still grow.
             for segment in segments if all_of_them else segments[:-1]:
                 report(SegmentReady(segment=segment))
                 told_words += len(segment.words)
             progress.recognized(runner.done)
 
-        long = listened.recording.duration_s > self._settings.interactive_s
         runner = LaneRunner(
             listened.recording,
             listened.speech,
@@ -137,8 +137,9 @@ class TranscriptionPipeline:
                 task=options.task,
                 prompt=options.prompt,
                 temperature=options.temperature,
+                account=options.account,
                 request_id=options.request_id,
-                priority=2 if long else 1,
+                priority=self._priority(listened.recording.duration_s),
             ),
             settings=self._settings,
             changed=tell,
@@ -161,6 +162,11 @@ class TranscriptionPipeline:
                     report=progress.diarized,
                 )
         return runner, turns
+
+    def _priority(self, duration_s: float) -> int:
+        if self._settings.background:
+            return BACKGROUND
+        return LONG if duration_s > self._settings.interactive_s else INTERACTIVE
 
     def _empty(self, listened: Listened, options: TranscribeOptions, code: str, message: str) -> Transcript:
         return Transcript(

@@ -48,8 +48,12 @@ class OwnService:
         config = yaml.safe_load(self.profile.read_text(encoding="utf-8"))
         set_replicas(config, deployment, n_replicas)
         self.profile.write_text(yaml.safe_dump(config), encoding="utf-8")
-        self._admin("deploy", str(self.profile))
+        self.redeploy()
         self.wait_until_ready({deployment: n_replicas})
+
+    def redeploy(self) -> None:
+        """Give the cluster the config as it is in `profile` now."""
+        self._admin("deploy", str(self.profile))
 
     def _admin(self, *command: str) -> str:
         gcs = next(part for part in self.raylet.cmdline() if part.startswith("--gcs-address="))

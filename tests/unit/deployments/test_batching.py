@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deployments.batching import DrainingBatcher
+from deployments.workload import WorkMeter
 from serve_app.errors import CorruptMedia, ModelQueueFull
 
 LONG = 2  # the priority of long recordings
@@ -264,6 +265,56 @@ async def test_a_short_request_after_a_short_request_waits_for_no_history(engine
     assert engine.batches[3:] == [[2], [3]]
 
 
+async def test_an_account_with_many_requests_gets_no_more_than_one_with_few(engine: Engine) -> None:
+    batcher = batcher_over(engine, max_batch=1)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    for request in range(10):
+        tasks += await submitted(batcher, 100 + request, account="many", key=f"request{request}")
+    tasks += await submitted(batcher, 201, 202, 203, account="few", key="one")
+    engine.finish(100)
+    await asyncio.gather(*tasks)
+
+    after = [batch[0] for batch in engine.batches[1:]]
+    assert [item // 100 for item in after[:6]] == [1, 2, 1, 2, 1, 2]
+
+
+async def test_the_requests_of_one_account_take_turns(engine: Engine) -> None:
+    batcher = batcher_over(engine, max_batch=1)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    tasks += await submitted(batcher, 100, 101, 102, account="a", key="long")
+    tasks += await submitted(batcher, 200, 201, account="a", key="short")
+    engine.finish(100)
+    await asyncio.gather(*tasks)
+
+    assert [batch[0] for batch in engine.batches[1:]] == [100, 200, 101, 201, 102]
+
+
+async def test_requests_of_the_same_name_from_two_accounts_are_two(engine: Engine) -> None:
+    batcher = batcher_over(engine, max_batch=1)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    tasks += await submitted(batcher, 100, 101, account="a", key="same")
+    tasks += await submitted(batcher, 200, 201, account="b", key="same")
+    engine.finish(100)
+    await asyncio.gather(*tasks)
+
+    assert [batch[0] for batch in engine.batches[1:]] == [100, 200, 101, 201]
+
+
+async def test_jobs_go_after_what_somebody_waits_for(engine: Engine) -> None:
+    batcher = batcher_over(engine, max_batch=1)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    for item, priority in ((2, 3), (3, 2), (4, 1), (5, 0)):
+        tasks += await submitted(batcher, item, priority=priority)
+    engine.finish(10)
+    await asyncio.gather(*tasks)
+
+    assert engine.batches[1:] == [[5], [4], [3], [2]]
+
+
 # What goes wrong
 
 
@@ -381,6 +432,78 @@ async def test_a_full_queue_says_so_at_once(engine: Engine) -> None:
     assert raised.value.retry_after_s
     engine.finish(2)
     assert await asyncio.gather(*tasks) == [2, 4, 6]
+
+
+async def test_an_urgent_item_takes_the_place_of_the_last_of_those_that_can_wait(engine: Engine) -> None:
+    batcher = batcher_over(engine, max_batch=1, max_waiting=2)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    (kept, displaced) = await submitted(batcher, 2, 3, priority=LONG)
+    tasks += [kept, *await submitted(batcher, 4, priority=0)]
+
+    with pytest.raises(ModelQueueFull):
+        await displaced
+    assert batcher.waiting == 2
+    engine.finish(3)
+    assert await asyncio.gather(*tasks) == [2, 4, 8]
+    assert engine.batches == [[1], [4], [2]]
+
+
+async def test_nobody_takes_the_place_of_an_equal(engine: Engine) -> None:
+    batcher = batcher_over(engine, max_batch=1, max_waiting=1)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    tasks += await submitted(batcher, 2, priority=1)
+
+    for priority in (1, LONG, 3):
+        with pytest.raises(ModelQueueFull):
+            await batcher.submit(3, priority=priority)
+    engine.finish(2)
+    assert await asyncio.gather(*tasks) == [2, 4]
+
+
+async def test_a_full_queue_says_how_long_it_takes(engine: Engine) -> None:
+    class Clock:
+        now = 0.0
+
+        def __call__(self) -> float:
+            return self.now
+
+    clock = Clock()
+    meter = WorkMeter(clock=clock)
+    batcher = DrainingBatcher[int, int, int](
+        prepare=engine.prepare, run=engine.run, max_batch=1, max_waiting=4, meter=meter
+    )
+    (first,) = await submitted(batcher, 1, audio_s=30.0)
+    await engine.running()
+    clock.now += 3.0  # ten seconds of audio a second
+    engine.finish()
+    await first
+    tasks = await submitted(batcher, 2, audio_s=30.0)
+    await engine.running()
+    tasks += await submitted(batcher, 3, 4, 5, 6, audio_s=100.0)  # 40 s of work
+
+    with pytest.raises(ModelQueueFull) as raised:
+        await batcher.submit(7, audio_s=1.0)
+    assert raised.value.retry_after_s == 20  # half of it is done by then
+    engine.finish(10)
+    await asyncio.gather(*tasks)
+
+
+async def test_what_waits_is_known_in_seconds_of_audio(engine: Engine) -> None:
+    batcher = batcher_over(engine, max_batch=1)
+    tasks = await submitted(batcher, 1, audio_s=5.0)
+    await engine.running()
+    tasks += await submitted(batcher, 2, priority=0, audio_s=2.5)
+    tasks += await submitted(batcher, 3, 4, priority=LONG, audio_s=28.0)
+    (gone,) = await submitted(batcher, 5, priority=LONG, audio_s=28.0)
+    gone.cancel()
+    await asyncio.wait([gone])
+
+    assert batcher.load().waiting_audio_s == (2.5, 0, 56, 0)
+    engine.finish(10)
+    await asyncio.gather(*tasks)
+    assert batcher.load().waiting_audio_s == (0, 0, 0, 0)
 
 
 async def test_those_who_went_away_make_room(engine: Engine) -> None:

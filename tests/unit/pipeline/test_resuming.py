@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hearing import recognition
+from hearing import Said, recognition
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted import OPTIONS, SOURCE, Studio, meeting
 
 from serve_app.audio.plan import Chunk
 from serve_app.errors import Conflict, CorruptMedia
+from serve_app.pipeline.load import BACKGROUND
 from serve_app.pipeline.remembering import recognition_bytes, recognition_of, windows_bytes, windows_of
 from serve_app.pipeline.resuming import ResumingPipeline
 from serve_app.ports.speech import Recognition, RecognizeOptions, SpeakerWindows, TranscribeEvent, TranscribeOptions
@@ -80,6 +81,14 @@ async def test_a_run_that_was_killed_asks_no_model_again_for_what_was_kept(last:
     again = Studio(LONG)
     assert await run(again, Kept(kept)) == expected
     assert calls_of(again) == calls_of(undisturbed) - last
+
+
+@pytest.mark.parametrize("said", [meeting(3), LONG])
+async def test_jobs_go_after_everything_that_somebody_waits_for(said: Said) -> None:
+    studio = Studio(said)
+    await run(studio, Kept())
+
+    assert {told.priority for _, told in studio.recognizer.calls} == {BACKGROUND}
 
 
 async def test_a_second_run_only_decodes_and_links() -> None:

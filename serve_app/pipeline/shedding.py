@@ -1,0 +1,155 @@
+"""Who is told to come back instead of waiting: requests whose turn, or end, would come too late.
+
+By Little's law the time that work spends in a system is the work in it over the work done in a second. Both are known
+where requests come in, from their progress, whatever models, replicas, jobs and sessions share the machines behind.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from serve_app.errors import ModelQueueFull
+from serve_app.ports.speech import Clock, Progress
+
+LEAST_PAUSE_S, LONGEST_PAUSE_S = 1, 3600
+_RISE, _FALL = 0.5, 0.1  # how far a sample moves the rate: what was possible once is soon possible again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheddingSettings:
+    """When a request is refused at once."""
+
+    longest_wait_s: float = 60.0  # a short recording whose turn is further away is refused
+    always_admitted: int = 16  # with fewer requests at work nobody is refused for the wait
+    interactive_s: float = 60.0  # longer recordings wait for shorter ones, and are refused only for their deadline
+    least_speech: float = 0.5  # of a recording: for the rest of it, which may be silence, nobody is refused
+    expected_audio_s: float = 30.0  # of a request whose recording has not been read yet
+    sample_s: float = 5.0  # of work, in which the rate is measured: short recordings end in lumps
+
+
+class Admitted:
+    """One request at work."""
+
+    def __init__(self, backlog: Backlog, account: str, deadline_s: float) -> None:
+        self._backlog = backlog
+        self._ends_s = backlog.clock() + deadline_s
+        self.account = account
+        self.audio_s = backlog.settings.expected_audio_s
+        self.done = 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds of audio still to be done."""
+        return self.audio_s * (1 - self.done)
+
+    @property
+    def long(self) -> bool:
+        return self.audio_s > self._backlog.settings.interactive_s
+
+    def finished(self) -> None:
+        """All of it is done."""
+        left_s, self.done = self.left_s, 1.0
+        self._backlog.worked(left_s)
+
+    def learned(self, progress: Progress) -> None:
+        """Take what is known now. Raises ModelQueueFull while the recording is read and cannot be done in time."""
+        reading = progress.stage == "decoding"
+        # While it is read, the length so far is the least it can be.
+        audio_s = max(self.audio_s, progress.audio_s) if reading else progress.audio_s or self.audio_s
+        done_s = audio_s * progress.done - self.audio_s * self.done
+        self.audio_s, self.done = audio_s, progress.done
+        self._backlog.worked(max(done_s, 0.0))
+        if reading:
+            self._backlog.check_deadline(self, self._ends_s - self._backlog.clock())
+
+
+class Backlog:
+    """The requests at work in this process, and how fast they get done."""
+
+    def __init__(self, settings: SheddingSettings | None = None, *, clock: Clock = time.monotonic) -> None:
+        self.settings = settings or SheddingSettings()
+        self.clock = clock
+        self._at_work: set[Admitted] = set()
+        self._rate = 0.0  # audio-seconds done in a second with work for everybody; 0: not measured yet
+        self._sampled_audio_s = self._sampled_s = 0.0
+        self._filled = False  # once models have given something
+        self._last_s = clock()
+
+    @contextmanager
+    def admitted(self, account: str, *, deadline_s: float) -> Iterator[Admitted]:
+        """Let a request be at work for the block. Raises ModelQueueFull when it would wait for too long."""
+        self.check_wait(account, deadline_s)
+        request = Admitted(self, account, deadline_s)
+        self.worked(0.0)  # time before it came is measured with those that were here
+        self._at_work.add(request)
+        try:
+            yield request
+        finally:
+            self.worked(0.0)
+            self._at_work.discard(request)
+
+    def check_wait(self, account: str, deadline_s: float = math.inf) -> None:
+        """Raise ModelQueueFull when a short recording of this account, sent now, would wait for too long.
+
+        Cheap, and true before the recording itself arrives.
+        """
+        if len(self._at_work) < self.settings.always_admitted:
+            return
+        longest_s = min(self.settings.longest_wait_s, deadline_s)
+        wait_s = self.wait_s(account)
+        if wait_s > longest_s:
+            raise _refused("All models are busy; try again later.", wait_s - longest_s)
+
+    def check_deadline(self, request: Admitted, left_s: float) -> None:
+        """Raise ModelQueueFull when a recording cannot be done in the time that its request has left."""
+        if self._rate <= 0:
+            return
+        own_s = request.left_s * self.settings.least_speech / self._rate
+        others = [r for r in self._at_work if r is not request and (request.long or not r.long)]
+        needed_s = own_s + _ahead_s(others, request.account, request.left_s) / self._rate
+        if needed_s > left_s:
+            raise _refused("The recording cannot be transcribed in the time that the request has.", needed_s - left_s)
+
+    def wait_s(self, account: str) -> float:
+        """Return how long a short recording of this account would wait for its turn; 0 when that is not known."""
+        short = [request for request in self._at_work if not request.long]
+        if self._rate <= 0:
+            return 0.0
+        return _ahead_s(short, account, self.settings.expected_audio_s) / self._rate
+
+    def worked(self, audio_s: float) -> None:
+        """So much audio was done since the last call. Measured with enough requests at work to keep all models so."""
+        now = self.clock()
+        elapsed_s, self._last_s = now - self._last_s, now
+        if len(self._at_work) < min(self.settings.always_admitted, 4):
+            return
+        self._sampled_audio_s += audio_s
+        self._sampled_s += elapsed_s
+        if self._sampled_s >= self.settings.sample_s:
+            self._take(self._sampled_audio_s / self._sampled_s)
+            self._sampled_audio_s = self._sampled_s = 0.0
+
+    def _take(self, sample: float) -> None:
+        if not self._filled:
+            self._filled = sample > 0  # the first sample is of models that were only being filled
+            return
+        gain = 1.0 if self._rate == 0 else _RISE if sample > self._rate else _FALL
+        self._rate += gain * (sample - self._rate)
+
+
+def _ahead_s(requests: list[Admitted], account: str, own_s: float) -> float:
+    """Return the audio done before `own_s` more of an account's are: accounts take turns."""
+    left_s: dict[str, float] = defaultdict(float)
+    for request in requests:
+        left_s[request.account] += request.left_s
+    mine_s = left_s.pop(account, 0.0)
+    return mine_s + sum(min(others_s, mine_s + own_s) for others_s in left_s.values())
+
+
+def _refused(message: str, wait_s: float) -> ModelQueueFull:
+    return ModelQueueFull(message, retry_after_s=min(max(math.ceil(wait_s), LEAST_PAUSE_S), LONGEST_PAUSE_S))
