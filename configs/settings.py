@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
     from serve_app.api.services import ApiSettings
     from serve_app.pipeline.settings import PipelineSettings
+    from serve_app.pipeline.shedding import SheddingSettings
 
 WHISPER_MODELS = {
     "large-v3-turbo": ("Whisper large-v3-turbo", "fast"),
@@ -40,7 +41,7 @@ class RecognizerSettings(Settings):
     compute_type: str = "int8"  # CTranslate2's: int8, float16, int8_float16, …
     threads: int = Field(default=1, ge=1)  # CPU threads; two replicas of one thread beat one replica of two
     beam_size: int = Field(default=5, ge=1)
-    max_batch: int = Field(default=4, ge=1)  # windows decoded together
+    max_batch: int = Field(default=4, ge=1)  # windows decoded together; bounds what a replica takes of a GPU
     max_waiting: int = Field(default=256, ge=1)  # windows queued in a replica before it says that it is full
 
 
@@ -50,6 +51,7 @@ class DiarizerSettings(Settings):
     weights: str
     device: str = "cpu"
     threads: int = Field(default=1, ge=1)
+    gpu_memory_share: float | None = Field(default=None, gt=0, le=1)  # of one card, that torch may take; null: all
 
 
 class VoiceDetectorSettings(Settings):
@@ -77,6 +79,18 @@ class PipelineOptions(Settings):
     lane_s: float = Field(default=120.0, ge=30)
 
 
+class SheddingOptions(Settings):
+    """When a request is refused at once, with a Retry-After, instead of waiting."""
+
+    longest_wait_s: float = Field(default=60.0, gt=0)  # a recording of up to a minute whose turn is further away
+    always_admitted: int = Field(default=16, ge=1)  # with fewer requests at work nobody is refused for the wait
+
+    def shedding_settings(self) -> SheddingSettings:
+        from serve_app.pipeline.shedding import SheddingSettings
+
+        return SheddingSettings(**self.model_dump())
+
+
 class AppSettings(Settings):
     """Everything the application is built from."""
 
@@ -92,6 +106,7 @@ class AppSettings(Settings):
     translation: TranslationOptions | None = None
     chat: ChatOptions = ChatOptions()
     pipeline: PipelineOptions = PipelineOptions()
+    shedding: SheddingOptions = SheddingOptions()
     api: HttpSettings = HttpSettings()
     accounts: AccountsSettings = AccountsSettings()
     database: DatabaseSettings = DatabaseSettings()

@@ -19,6 +19,7 @@ class DiarizerDeployment:
 
     def __init__(self, settings: DiarizerSettings, weights: Path) -> None:
         self._diarizer = LocalDiarizer(settings, weights)
+        self._diarizer.warm_up()
 
     @speech_errors
     async def speaker_windows(self, recording: Recording, span: Span, duration_s: float) -> SpeakerWindows:
@@ -30,6 +31,10 @@ class DiarizerDeployment:
     ) -> SpeakerTurns:
         return await self._diarizer.link_speakers(await boxed[0], duration_s=duration_s, bounds=bounds)
 
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve asks for this and hands it to the scaling policy."""
+        return self._diarizer.scaling_stats()
+
     async def check_health(self) -> None:
-        """Serve restarts the replica when this raises or hangs."""
-        await self._diarizer.ping()
+        """Serve replaces the replica when this raises or hangs a few times on end."""
+        await self._diarizer.check_health()

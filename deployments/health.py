@@ -86,6 +86,7 @@ def _node(node: Mapping[str, Any]) -> dict[str, Any]:
         "address": node["NodeManagerAddress"],
         "cpus": resources.get("CPU", 0),
         "gpus": resources.get("GPU", 0),
+        "metrics_port": node.get("MetricsExportPort"),
         "memory_bytes": round(resources.get("memory", 0)),
     }
 

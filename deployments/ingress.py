@@ -15,7 +15,10 @@ from configs.storage import open_database, open_objects
 from deployments.access import database_keeper, open_to, token_verifier
 from deployments.health import ClusterHealth
 from deployments.logs import use_serve_log
+from deployments.metrics import RayMeter
 from deployments.remote import RemoteTranscriber
+from deployments.request_metrics import request_observer
+from deployments.state_watch import StateWatch, after
 from deployments.text_services import open_text_services
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ def bind_ingress(
 
     def http_application() -> FastAPI:
 
+        from serve_app.adapters.database.backlog import job_backlog
         from serve_app.adapters.documents import docx_bytes, pdf_bytes
         from serve_app.adapters.fetch import HttpFetcher
         from serve_app.api.app import create_app
@@ -45,9 +49,15 @@ def bind_ingress(
         keep_up()
         database = open_database(settings.database, settings.data_path())
         objects, url_signer = open_objects(settings.storage, settings.data_path())
+        meter = RayMeter()
+        spool_dir = settings.data_path() / "spool"
+        watch = StateWatch(meter, backlog=lambda: job_backlog(database.sql), spool_dir=spool_dir)
         return create_app(
             Services(
-                transcriber=RemoteTranscriber(serve.get_deployment_handle("transcription", app_name=app_name)),
+                transcriber=RemoteTranscriber(
+                    serve.get_deployment_handle("transcription", app_name=app_name),
+                    settings.shedding.shedding_settings(),
+                ),
                 stores=database,
                 objects=objects,
                 url_signer=url_signer,
@@ -63,7 +73,9 @@ def bind_ingress(
                 documents=Documents(docx=docx_bytes, pdf=pdf_bytes),
                 tokens=token_verifier(settings),
                 start=database.migrate,
-                keep_up=_in_a_thread(keep_up),
+                keep_up=after(_in_a_thread(keep_up), watch),
+                observe=request_observer(meter),
+                meter=meter,
                 catalogue=settings.catalogue(),
                 health=ClusterHealth(app_name=app_name, profile=settings.profile, data_dir=settings.data_path()),
                 settings=settings.api_settings(open_to=open_to(settings)),

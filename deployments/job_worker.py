@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from typing import Any
 
 import ray
 from ray.serve.handle import DeploymentHandle
@@ -15,7 +16,10 @@ from configs.jobs import webhook_key, webhook_sender
 from configs.settings import AppSettings
 from configs.storage import open_database, open_objects
 from deployments.logs import use_serve_log
+from deployments.measuring import measured_transcription
+from deployments.metrics import RayMeter
 from deployments.remote import remote_ports
+from deployments.tracing import traced_transcription
 from serve_app.adapters.database import Database
 from serve_app.adapters.job_events import EventDelivery
 from serve_app.adapters.queue import queue_app, run_worker_forever
@@ -23,6 +27,8 @@ from serve_app.api.spool import spooled_path, sweep_spool
 from serve_app.jobs.sweeping import JobSweeper
 from serve_app.jobs.worker import JobWorker
 from serve_app.pipeline.resuming import ResumingPipeline
+from serve_app.ports.checkpoints import Checkpoints
+from serve_app.ports.speech import MediaFile, TranscribeEvent, TranscribeOptions
 
 log = logging.getLogger("hark.jobs")
 
@@ -47,6 +53,7 @@ class JobWorkerDeployment:
         ports = remote_ports(media=media, detector=detector, recognizers=recognizers, diarizer=diarizer)
         self._pipeline = ResumingPipeline(settings=settings.pipeline_settings(), **ports)
         self._settings = settings
+        self._meter = RayMeter()
         self._stopping = asyncio.Event()
         self._working = asyncio.get_running_loop().create_task(self._work_forever())
 
@@ -84,11 +91,12 @@ class JobWorkerDeployment:
             worker = JobWorker(
                 stores=database,
                 objects=objects,
-                transcribe=self._pipeline.transcribe,
+                transcribe=self._transcribe,
                 prices=settings.accounts.price_list(),
                 spool=partial(spooled_path, spool_dir),
                 node_id=ray.get_runtime_context().get_node_id(),
                 settings=job_settings,
+                meter=self._meter,
             )
             sweeper = JobSweeper(stores=database, objects=objects, settings=job_settings)
             events = EventDelivery(
@@ -109,6 +117,13 @@ class JobWorkerDeployment:
                         stalled_after_s=job_settings.stalled_after_s,
                     )
                 )
+
+    def _transcribe(
+        self, source: MediaFile, options: TranscribeOptions, checkpoints: Checkpoints
+    ) -> AsyncGenerator[TranscribeEvent]:
+        running = self._pipeline.transcribe(source, options, checkpoints)
+        labels: dict[str, Any] = {"model": options.model, "source": "job", "request_id": options.request_id}
+        return traced_transcription(measured_transcription(running, self._meter, **labels), **labels)
 
     async def _every(self, period_s: float, call: Callable[[], Awaitable[object]]) -> None:
         while not self._stopping.is_set():

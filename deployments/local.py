@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from configs.settings import AppSettings, DiarizerSettings, RecognizerSettings, VoiceDetectorSettings
 from deployments.batching import DrainingBatcher
-from deployments.engine_thread import EngineThread
+from deployments.engine_thread import Cancelled, EngineThread
 from deployments.engines.diarization.engine import PyannoteDiarizer
 from deployments.engines.faster_whisper import EncodedWindow, FasterWhisperRecognizer
 from deployments.engines.pyav import PyAvDecoder
 from deployments.engines.silero import SileroDetector
+from deployments.fitness import EngineFitness
+from deployments.gpu_memory import bound_torch
+from deployments.measuring import RecognizerMeasures
+from deployments.workload import WorkMeter
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Recording, Span, Waveform, read_span, sample_range
 from serve_app.audio.speech import with_context
 from serve_app.audio.windows import samples_needed
+from serve_app.pipeline.load import INTERACTIVE
 from serve_app.pipeline.transcribe import TranscriptionPipeline
+from serve_app.ports.metrics import NO_METER
 from serve_app.ports.speech import (
     DecodedBlock,
     MediaFile,
@@ -33,7 +40,10 @@ from serve_app.ports.speech import (
 )
 from serve_app.transcript.model import SpeakerTurns
 
+Result = TypeVar("Result")
 Window = tuple[Waveform, RecognizeOptions]
+
+_HEARD_S = 10.0  # one window of the diarizer
 
 
 def local_transcriber(settings: AppSettings) -> TranscriptionPipeline:
@@ -95,7 +105,11 @@ class LocalDetector:
 class LocalRecognizer:
     """Implements ports.Recognizer and ports.LanguageIdentifier; batches windows of all its callers."""
 
-    def __init__(self, settings: RecognizerSettings, weights: Path) -> None:
+    def __init__(
+        self, settings: RecognizerSettings, weights: Path, *, measures: RecognizerMeasures | None = None
+    ) -> None:
+        self._settings = settings
+        self._measures = measures or RecognizerMeasures(NO_METER, model="")
         self._engine = FasterWhisperRecognizer(
             weights,
             device=settings.device,
@@ -103,28 +117,51 @@ class LocalRecognizer:
             threads=settings.threads,
             beam_size=settings.beam_size,
         )
+        self._work = WorkMeter()
         self._batcher = DrainingBatcher[Window, EncodedWindow, Recognition](
-            prepare=self._encode,
-            run=self._engine.decode,
+            prepare=self._measures.preparing(self._encode),
+            run=self._measures.running(self._engine.decode),
             max_batch=settings.max_batch,
             max_waiting=settings.max_waiting,
+            meter=self._work,
         )
+        self._fitness = EngineFitness(lambda: self._batcher.on_engine(partial(self._infer, windows=1)))
 
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
         window = (chunk.waveform(recording), options)
-        return await self._batcher.submit(window, key=options.request_id, priority=options.priority)
+        async with self._measures.chunk(window, options, audio_s=chunk.duration_s) as heard, self._fitness.call():
+            recognition = await self._batcher.submit(
+                window,
+                account=options.account,
+                key=options.request_id,
+                priority=options.priority,
+                audio_s=chunk.duration_s,
+            )
+            heard(recognition)
+            return recognition
 
     async def identify(self, recording: Recording, chunk: Chunk, candidates: Sequence[str]) -> dict[str, float]:
-        return await self._batcher.on_engine(partial(self._engine.identify, chunk.waveform(recording), candidates))
+        async with self._fitness.call():
+            return await self._batcher.on_engine(partial(self._engine.identify, chunk.waveform(recording), candidates))
 
     def warm_up(self) -> None:
-        """The first inference allocates and tunes; it must not be a client's."""
-        noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE_HZ).astype(np.float32)
-        self._engine.decode([self._engine.encode(noise, RecognizeOptions(language="en"))])
+        """The first inference allocates and tunes; it must not be a client's.
 
-    async def ping(self) -> None:
-        """Return once the engine has answered; with a batch running, when that is done."""
-        await self._batcher.on_engine(lambda: None)
+        On a GPU it is a full batch: a card without room for one says so now, and the replica does not start.
+        """
+        self._infer(windows=1 if self._settings.device == "cpu" else self._settings.max_batch)
+
+    async def check_health(self) -> None:
+        """Raise ModelUnavailable when the engine does not work any more."""
+        await self._fitness.check()
+
+    def _infer(self, *, windows: int) -> None:
+        options = RecognizeOptions(language="en")
+        self._engine.decode([self._engine.encode(_noise(), options) for _ in range(windows)])
+
+    def scaling_stats(self) -> dict[str, float]:
+        """Return what the scaling policy decides by."""
+        return self._work.stats()
 
     def _encode(self, window: Window) -> EncodedWindow:
         return self._engine.encode(*window)
@@ -134,8 +171,11 @@ class LocalDiarizer:
     """Implements ports.Diarizer."""
 
     def __init__(self, settings: DiarizerSettings, weights: Path) -> None:
+        bound_torch(settings.gpu_memory_share, device=settings.device)
         self._engine = PyannoteDiarizer(weights_dir=weights, device=settings.device, threads=settings.threads)
         self._thread = EngineThread()
+        self._work = WorkMeter()
+        self._fitness = EngineFitness(lambda: self._thread.run(lambda _: self.warm_up()))
 
     async def speaker_windows(self, recording: Recording, span: Span, *, duration_s: float) -> SpeakerWindows:
         needed = samples_needed(span, duration_s)
@@ -146,15 +186,40 @@ class LocalDiarizer:
             offset_s=sample_range(needed)[0] / SAMPLE_RATE_HZ,
             file_duration_s=duration_s,
         )
-        return await self._thread.run(lambda cancelled: find(cancelled=cancelled))
+        return await self._metered(lambda cancelled: find(cancelled=cancelled), audio_s=span.duration_s)
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
     ) -> SpeakerTurns:
         link = partial(self._engine.link_speakers, windows, duration_s=duration_s, bounds=bounds)
-        found = await self._thread.run(lambda _: link())
+        found = await self._metered(lambda _: link())
         return SpeakerTurns(heard=found.turns, exclusive=found.exclusive_turns)
 
-    async def ping(self) -> None:
-        """Return once the engine has answered."""
-        await self._thread.run(lambda _: None)
+    def warm_up(self) -> None:
+        """The first inference allocates and tunes; it must not be a client's."""
+        noise = _noise(seconds=_HEARD_S)
+        self._engine.speaker_windows(noise, Span(0.0, _HEARD_S), offset_s=0.0, file_duration_s=_HEARD_S)
+
+    async def check_health(self) -> None:
+        """Raise ModelUnavailable when the engine does not work any more."""
+        await self._fitness.check()
+
+    def scaling_stats(self) -> dict[str, float]:
+        """Return what the scaling policy decides by."""
+        return self._work.stats()
+
+    async def _metered(self, call: Callable[[Cancelled], Result], *, audio_s: float = 0.0) -> Result:
+        with self._work.queued(audio_s, INTERACTIVE) as taken:
+
+            def work(cancelled: Cancelled) -> Result:
+                taken()
+                with self._work.working(audio_s):
+                    return call(cancelled)
+
+            async with self._fitness.call():
+                return await self._thread.run(work)
+
+
+def _noise(*, seconds: float = 1.0) -> Waveform:
+    n_samples = round(seconds * SAMPLE_RATE_HZ)
+    return np.random.default_rng(0).normal(0, 0.01, n_samples).astype(np.float32)

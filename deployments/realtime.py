@@ -20,6 +20,7 @@ from deployments.engine_thread import EngineThread
 from deployments.engines.noise_gate import NoiseGate
 from deployments.engines.silero_stream import SileroStream, SileroStreams
 from deployments.logs import use_serve_log
+from deployments.metrics import RayMeter
 from deployments.remote import RemoteDiarizer, RemoteRecognizer
 from serve_app.audio.recording import Waveform
 from serve_app.ports.streaming import Enhancement, ListenedSound, OpenEnhancer
@@ -93,6 +94,7 @@ def bind_sockets(settings: AppSettings, *, route: Route) -> Application:
                     start=database.migrate,
                     catalogue=settings.catalogue(),
                     settings=settings.api_settings(open_to=open_to(settings)),
+                    meter=RayMeter(),
                 ),
                 recognizers={
                     model: RemoteRecognizer(serve.get_deployment_handle(f"recognizer-{model}", app_name=MAIN_APP))

@@ -8,6 +8,8 @@ from pathlib import Path
 from configs.settings import RecognizerSettings
 from deployments.local import LocalRecognizer
 from deployments.logs import use_serve_log
+from deployments.measuring import RecognizerMeasures
+from deployments.metrics import RayMeter, model_of_deployment
 from deployments.remote import resolved, speech_errors
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording
@@ -19,7 +21,8 @@ class RecognizerDeployment:
 
     def __init__(self, settings: RecognizerSettings, weights: Path) -> None:
         use_serve_log()
-        self._recognizer = LocalRecognizer(settings, weights)
+        measures = RecognizerMeasures(RayMeter(), model=model_of_deployment("recognizer-"))
+        self._recognizer = LocalRecognizer(settings, weights, measures=measures)
         self._recognizer.warm_up()
 
     @speech_errors
@@ -30,6 +33,10 @@ class RecognizerDeployment:
     async def identify(self, recording: Recording, chunk: Chunk, candidates: Sequence[str]) -> dict[str, float]:
         return await self._recognizer.identify(await resolved(recording), chunk, candidates)
 
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """Serve asks for this and hands it to the scaling policy."""
+        return self._recognizer.scaling_stats()
+
     async def check_health(self) -> None:
-        """Serve restarts the replica when this raises or hangs."""
-        await self._recognizer.ping()
+        """Serve replaces the replica when this raises or hangs a few times on end."""
+        await self._recognizer.check_health()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,12 +17,15 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from deployments.tracing import traced
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording, Span, Waveform
 from serve_app.errors import InternalError, ModelQueueFull, ModelUnavailable, SpeechError
+from serve_app.pipeline.shedding import Backlog, SheddingSettings
 from serve_app.ports.speech import (
     DecodedBlock,
     MediaFile,
+    Progress,
     Recognition,
     RecognizeOptions,
     SpeakerBounds,
@@ -29,7 +33,7 @@ from serve_app.ports.speech import (
     TranscribeEvent,
     TranscribeOptions,
 )
-from serve_app.transcript.model import SpeakerTurns
+from serve_app.transcript.model import SpeakerTurns, Transcript
 
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
@@ -133,7 +137,8 @@ class RemoteDetector:
         self._handle = _passing_references(handle)
 
     async def speech_probabilities(self, recording: Recording, span: Span) -> npt.NDArray[np.float32]:
-        found: npt.NDArray[np.float32] = await answer_of(self._handle.speech_probabilities.remote(recording, span))
+        with traced("listen", audio_s=span.duration_s):
+            found: npt.NDArray[np.float32] = await answer_of(self._handle.speech_probabilities.remote(recording, span))
         return found
 
 
@@ -144,11 +149,13 @@ class RemoteRecognizer:
         self._handle = _passing_references(handle)
 
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
-        heard: Recognition = await answer_of(self._handle.recognize.remote(recording, chunk, options))
+        with traced("chunk", start_s=chunk.spans[0].start_s, audio_s=chunk.duration_s, retry=options.retry):
+            heard: Recognition = await answer_of(self._handle.recognize.remote(recording, chunk, options))
         return heard
 
     async def identify(self, recording: Recording, chunk: Chunk, candidates: Sequence[str]) -> dict[str, float]:
-        found: dict[str, float] = await answer_of(self._handle.identify.remote(recording, chunk, tuple(candidates)))
+        with traced("identify", audio_s=chunk.duration_s):
+            found: dict[str, float] = await answer_of(self._handle.identify.remote(recording, chunk, tuple(candidates)))
         return found
 
 
@@ -159,25 +166,35 @@ class RemoteDiarizer:
         self._handle = _passing_references(handle)
 
     async def speaker_windows(self, recording: Recording, span: Span, *, duration_s: float) -> SpeakerWindows:
-        found: SpeakerWindows = await answer_of(self._handle.speaker_windows.remote(recording, span, duration_s))
+        with traced("voices", start_s=span.start_s, audio_s=span.duration_s):
+            found: SpeakerWindows = await answer_of(self._handle.speaker_windows.remote(recording, span, duration_s))
         return found
 
     async def link_speakers(
         self, windows: Sequence[SpeakerWindows], *, duration_s: float, bounds: SpeakerBounds
     ) -> SpeakerTurns:
         boxed = [ray.put(list(windows))]
-        turns: SpeakerTurns = await answer_of(self._handle.link_speakers.remote(boxed, duration_s, bounds))
+        with traced("link", windows=len(windows)):
+            turns: SpeakerTurns = await answer_of(self._handle.link_speakers.remote(boxed, duration_s, bounds))
         return turns
 
 
 class RemoteTranscriber:
-    """Implements ports.Transcriber."""
+    """Implements ports.Transcriber. Refuses at once what would wait for too long, before any work is done for it."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle, shedding: SheddingSettings | None = None) -> None:
         self._transcribe = handle.options(stream=True).transcribe
+        self._backlog = Backlog(shedding)
 
-    def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
-        return answers_of(self._transcribe, source, options)
+    async def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncGenerator[TranscribeEvent]:
+        with self._backlog.admitted(options.account, deadline_s=options.deadline_s) as request:
+            async with aclosing(answers_of(self._transcribe, source, options)) as events:
+                async for event in events:
+                    if isinstance(event, Progress):
+                        request.learned(event)
+                    elif isinstance(event, Transcript):
+                        request.finished()
+                    yield event
 
 
 def remote_ports(

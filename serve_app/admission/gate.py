@@ -12,6 +12,8 @@ from serve_app.admission.callers import Caller
 from serve_app.admission.plans import DAY_S, MONTH_S, Plan
 from serve_app.billing.prices import PriceList
 from serve_app.errors import DatabaseUnavailable, NotFound, QuotaExceeded, SpeechError
+from serve_app.ports import metrics
+from serve_app.ports.metrics import NO_METER, Meter
 from serve_app.ports.records import NewTranscript, Reservation
 from serve_app.ports.stores import Stores
 
@@ -35,11 +37,13 @@ class Ticket:
         reference: str,
         work: Work = "audio",
         hold_s: float = HOLD_S,
+        meter: Meter = NO_METER,
     ) -> None:
         self._on_audio = work == "audio"
         self._stores = stores
         self._prices = prices
         self._hold_s = hold_s
+        self._meter = meter
         self._plan = caller.plan
         self._bucket = caller.bucket
         self._account_id = caller.account.id if caller.account else None
@@ -54,6 +58,11 @@ class Ticket:
         self._completed = False
         self.surcharges: tuple[str, ...] = ()  # by name; they count from the next `cover` or `complete` on
         self.answered = False  # something of the result was sent: a day's allowance does not come back
+
+    @property
+    def bucket(self) -> str:
+        """What the caller's limits are counted by."""
+        return self._bucket
 
     async def take(self) -> None:
         """Take what can be known to be needed before the work is looked at."""
@@ -131,6 +140,7 @@ class Ticket:
             await stores.usage.record(self._account_id, feature=self._feature, audio_s=audio_s, credits=credits)
             if transcript is not None:
                 await stores.transcripts.add(transcript)
+        self._meter.add(metrics.CREDITS, credits, feature=self._feature)
         return credits
 
     async def hold(self) -> None:
@@ -187,8 +197,9 @@ class Ticket:
 class Gate:
     """Hands out tickets."""
 
-    def __init__(self, stores: Stores, prices: PriceList, *, hold_s: float = HOLD_S) -> None:
+    def __init__(self, stores: Stores, prices: PriceList, *, hold_s: float = HOLD_S, meter: Meter = NO_METER) -> None:
         """`hold_s`: what a crashed holder held is free again after this."""
+        self._meter = meter
         self._stores = stores
         self._prices = prices
         self._hold_s = hold_s
@@ -206,6 +217,7 @@ class Gate:
             reference=reference,
             work=work,
             hold_s=self._hold_s,
+            meter=self._meter,
         )
         try:
             await ticket.take()

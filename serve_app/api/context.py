@@ -58,7 +58,7 @@ def remember(state: Any, services: CallerServices) -> None:
         operator_key=settings.operator_key,
         tokens=services.tokens,
     )
-    state.gate = Gate(services.stores, settings.prices, hold_s=settings.hold_s)
+    state.gate = Gate(services.stores, settings.prices, hold_s=settings.hold_s, meter=services.meter)
     state.trusted_networks = parse_networks(settings.trusted_proxies)
 
 

@@ -17,6 +17,7 @@ from serve_app.api.text.services import TextServices
 from serve_app.billing.prices import PriceList
 from serve_app.jobs.service import JobService
 from serve_app.ports.identity import TokenVerifier
+from serve_app.ports.metrics import NO_METER, Meter
 from serve_app.ports.objects import ObjectStore
 from serve_app.ports.signing import UrlVerifier
 from serve_app.ports.speech import Clock, Fetcher, Transcriber
@@ -99,6 +100,7 @@ class CallerServices:
     settings: ApiSettings
     tokens: TokenVerifier | None = None  # None: tokens of issuers are not accepted
     start: Callable[[], Awaitable[None]] | None = None  # before the first request: brings the database up to date
+    meter: Meter = NO_METER
     clock: Clock = time.monotonic
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from serve_app.cli import accounts, bench, doctor, jobs, keys, models, serve, stream, transcribe
+from serve_app.cli import accounts, bench, doctor, jobs, keys, manifest, models, serve, status, stream, transcribe
 
 _COMMANDS = (
     serve,
@@ -14,7 +14,9 @@ _COMMANDS = (
     keys,
     accounts,
     jobs,
+    status,
     doctor,
+    manifest,
     bench,
 )
 

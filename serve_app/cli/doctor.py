@@ -17,7 +17,7 @@ from rich.markup import escape
 from configs.weights import load_registry
 from serve_app.adapters import weights
 from serve_app.adapters.weights import WeightsError
-from serve_app.cli import checks
+from serve_app.cli import checks, checks_around
 from serve_app.cli.models import DEFAULT_PROFILE
 
 _MARKS = {"ok": "[green]ok[/]     ", "note": "[yellow]note[/]   ", "blocks": "[red]blocks[/] "}
@@ -52,6 +52,9 @@ def doctor(
         lambda: checks.look_at_weights(data_dir, wanted, deep=deep),
         lambda: checks.look_at_port(port),
         lambda: checks.judge_token(profile, os.environ),
+        lambda: checks_around.look_for_haproxy(os.environ),
+        lambda: checks_around.look_at_database(os.environ),
+        lambda: checks_around.judge_environment(os.environ),
     ]
     console, blocked = Console(), False
     with console.status("looking"), ThreadPoolExecutor(max_workers=4) as pool:

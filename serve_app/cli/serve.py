@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from serve_app.cli.targets import prometheus_targets, write_targets
+from serve_app.cli.tracing import NoExporter, tracing_environment
+
 if TYPE_CHECKING:
     from ray.serve.schema import ApplicationStatusOverview, ServeDeploySchema
 
@@ -91,6 +94,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     os.environ.update({k: v for k, v in SERVE_ENVIRONMENT.items() if k not in os.environ})
+    os.environ.update(_tracing())
     os.environ.update({name: str(_free_port(usual)) for name, usual in OWN_PORTS.items() if name not in os.environ})
     os.environ["HARK_DATA_DIR"] = str(settings.data_path())
     try:
@@ -100,6 +104,14 @@ def serve(
         console.print(f"[red]{fault}[/]")
         raise typer.Exit(1) from fault
     raise typer.Exit(code)
+
+
+def _tracing() -> dict[str, str]:
+    try:
+        return tracing_environment(os.environ)
+    except NoExporter as fault:
+        console.print(str(fault), style="red", markup=False)
+        raise typer.Exit(2) from fault
 
 
 def _free_port(usual: int) -> int:
@@ -149,6 +161,8 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         _deploy(schema)
         if not _wait_until_running(stop):
             return 1 if not stop.is_set() else 130
+        if address is None:
+            _tell_prometheus()
         options = schema.http_options
         console.print(
             f"[green]Hark answers on http://{options.host}:{options.port}[/] after {time.monotonic() - started:.0f} s "
@@ -163,6 +177,15 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         _end_sessions([application.name for application in schema.applications[1:]])
         ray_serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
         ray.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
+
+
+def _tell_prometheus() -> None:
+    import ray
+
+    nodes = ray.nodes()  # type: ignore[no-untyped-call, unused-ignore]
+    port = os.environ.get("RAY_SERVE_HAPROXY_METRICS_PORT")
+    targets = prometheus_targets(nodes, haproxy_port=int(port) if port else None)
+    write_targets(Path(os.environ["HARK_DATA_DIR"]), targets)
 
 
 def _end_sessions(applications: list[str]) -> None:

@@ -38,6 +38,7 @@ def stt_options(job: Job, *, deadline_s: float) -> TranscribeOptions:
         speakers=SpeakerBounds(at_least=at_least, at_most=at_most),
         prompt=job.params["prompt"],
         request_id=job.id,
+        account=job.account_id,
         deadline_s=deadline_s,
     )
 

@@ -37,6 +37,8 @@ from serve_app.jobs.service import utc_now
 from serve_app.jobs.settings import JobSettings
 from serve_app.jobs.stt import stored_transcript, stt_options
 from serve_app.pipeline.fan_out import cancelling_group
+from serve_app.ports import metrics
+from serve_app.ports.metrics import NO_METER, Meter
 from serve_app.ports.objects import ObjectStore
 from serve_app.ports.speech import Clock, MediaFile, Progress
 from serve_app.transcript.model import Transcript
@@ -82,7 +84,9 @@ class JobWorker:
         settings: JobSettings | None = None,
         now: Callable[[], datetime] = utc_now,
         clock: Clock = time.monotonic,
+        meter: Meter = NO_METER,
     ) -> None:
+        self._meter = meter
         self._stores = stores
         self._allowance = Allowance(stores.quotas)
         self._objects = objects
@@ -204,6 +208,8 @@ class JobWorker:
             )
             await save_ended(stores, done)
         log.info("job_completed job_id=%s attempt=%d credits=%d", job.id, job.attempts, credits)
+        self._meter.add(metrics.JOBS, kind=job.kind, outcome="completed")
+        self._meter.add(metrics.CREDITS, credits, feature=job.kind)
 
     async def _give_up(self, job: Job, fault: SpeechError) -> None:
         """Note that the attempt failed. Raises TryAgain if another one is to follow."""
@@ -226,6 +232,7 @@ class JobWorker:
             left = await self._patience(give_up)
         except Superseded:
             return
+        self._meter.add(metrics.JOBS, kind=job.kind, outcome="failed" if left.has_ended else "try_again")
         if left.has_ended:
             await self._allowance.give_back(left.params.get("quota_use"))
             return
@@ -243,6 +250,7 @@ class JobWorker:
         try:
             await self._in_haste(release)
             log.info("job_handed_back job_id=%s attempt=%d", job.id, job.attempts)
+            self._meter.add(metrics.JOBS, kind=job.kind, outcome="handed_back")
         except (Superseded, SpeechError):
             return
 

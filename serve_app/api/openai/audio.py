@@ -79,6 +79,7 @@ def _job(submission: Submission, view: View, services: Services, *, task: Task, 
         prompt=prompt or None,
         temperature=fields.number("temperature", default=0.0, at_least=0.0, at_most=1.0),
         request_id=request_id,
+        account=submission.ticket.bucket,
         deadline_s=services.settings.request_deadline_s,
     )
     return Job(

@@ -117,6 +117,7 @@ def _job(submission: Submission, catalogue: ModelCatalogue, settings: ApiSetting
         speakers=speakers_of(fields),
         prompt=prompt_of(fields),
         request_id=request_id,
+        account=submission.ticket.bucket,
         deadline_s=settings.request_deadline_s,
     )
     return Job(

@@ -20,6 +20,7 @@ from serve_app.api.streaming.services import StreamServices
 from serve_app.api.streaming.sixtydb import SixtydbDialect
 from serve_app.api.streaming.socket import TRY_LATER, Connection, Dialect, serve_socket
 from serve_app.errors import ModelQueueFull
+from serve_app.ports import metrics
 
 log = logging.getLogger("hark.streaming")
 
@@ -60,13 +61,17 @@ class SocketApp:
 
     async def _session(self, websocket: WebSocket) -> None:
         dialect = _DIALECTS[self._route]()
+        meter = self._services.shared.meter
         await websocket.accept()
         if self._sessions >= self._services.settings.max_sessions or self._draining.is_set():
+            meter.add(metrics.SESSIONS, route=self._route, outcome="refused")
             full = ModelQueueFull("As many sessions run as this service can hold; try again shortly.", retry_after_s=5)
             await websocket.send_json(dialect.error(full))
             await websocket.close(TRY_LATER)
             return
         self._sessions += 1
+        meter.add(metrics.SESSIONS, route=self._route, outcome="taken")
+        meter.set(metrics.SESSIONS_OPEN, self._sessions, route=self._route)
         session_id = uuid.uuid4().hex
         started_s = self._services.shared.clock()
         try:
@@ -74,8 +79,11 @@ class SocketApp:
             await serve_socket(connection, dialect)
         finally:
             self._sessions -= 1
+            lasted_s = self._services.shared.clock() - started_s
+            meter.set(metrics.SESSIONS_OPEN, self._sessions, route=self._route)
+            meter.add(metrics.SESSION_SECONDS, lasted_s, route=self._route)
             line = {"event": "session", "session_id": session_id, "route": self._route, "open": self._sessions}
-            log.info(json.dumps(line | {"lasted_s": round(self._services.shared.clock() - started_s, 2)}))
+            log.info(json.dumps(line | {"lasted_s": round(lasted_s, 2)}))
 
     def _answer(self) -> Response:
         if self._route == "sixtydb":

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from serve_app.cli import app, checks
+from serve_app.cli import app, checks, checks_around
 from serve_app.cli.checks import GIB, Finding
 
 CHECKS = [
@@ -26,6 +26,8 @@ CHECKS = [
 def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in CHECKS:
         monkeypatch.setattr(checks, name, lambda *_, **__: [])
+    for name in ("look_for_haproxy", "look_at_database", "judge_environment"):
+        monkeypatch.setattr(checks_around, name, lambda *_, **__: [])
     monkeypatch.setattr(checks, "memory_bytes", lambda: 16 * GIB)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 from configs.load import PROFILES, app_settings, profile_names, read_profile
 from configs.settings import AppSettings
 from configs.weights import load_registry
+from deployments.fitness import BOUND_S
+from deployments.scaling import AudioBacklogPolicy, ScalingTarget
 
 ROOT = Path(__file__).parents[3]
 GPUS_AT_MOST = 4  # what the gpu profile says
@@ -96,9 +99,18 @@ def test_every_number_of_scaling_stands_in_the_profile(name: str) -> None:
 def test_replicas_take_more_calls_than_a_batch_so_that_urgent_ones_can_overtake(name: str) -> None:
     config = read_profile(name)
     for _, recognizer, deployment in recognizers(config, app_settings(config)):
-        scaling = deployment["autoscaling_config"]
-        assert recognizer.max_batch <= scaling["target_ongoing_requests"] <= 2 * recognizer.max_batch
         assert 2 * recognizer.max_batch <= deployment["max_ongoing_requests"] <= recognizer.max_waiting
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_what_takes_audio_is_scaled_by_the_audio_that_waits(name: str) -> None:
+    for deployment in deployments(read_profile(name)).values():
+        if deployment["name"].startswith(("recognizer", "diarizer")):
+            scaling = deployment["autoscaling_config"]
+            assert scaling["policy"]["policy_function"] == f"{AudioBacklogPolicy.__module__}:AudioBacklogPolicy"
+            assert set(scaling["policy"]["policy_kwargs"]) == {field.name for field in fields(ScalingTarget)}
+            AudioBacklogPolicy(**scaling["policy"]["policy_kwargs"])
+            assert scaling["metrics_interval_s"] < scaling["look_back_period_s"] < scaling["downscale_delay_s"]
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -106,6 +118,7 @@ def test_a_health_check_outlasts_a_batch(name: str) -> None:
     for deployment in deployments(read_profile(name)).values():
         if deployment["name"].startswith(("recognizer", "diarizer")):
             assert deployment["health_check_timeout_s"] >= 60
+            assert deployment["health_check_timeout_s"] > BOUND_S  # the engine's answer comes first
 
 
 @pytest.mark.parametrize("name", profile_names())
@@ -215,6 +228,14 @@ def test_the_language_model_takes_as_much_of_a_card_as_it_counts_for() -> None:
 
         assert options.gpu_memory_share == share
         assert load_registry().get(options.weights).size_bytes < share * CARD_BYTES
+
+
+def test_the_diarizer_keeps_to_the_share_of_a_card_that_it_counts_for() -> None:
+    config = read_profile("gpu")
+    diarizer = app_settings(config).diarizer
+
+    assert diarizer is not None
+    assert diarizer.gpu_memory_share == deployments(config)["diarizer"]["ray_actor_options"]["num_gpus"]
 
 
 def test_what_always_runs_fits_on_one_gpu_and_the_most_on_four() -> None:

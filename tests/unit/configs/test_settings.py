@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from configs.settings import WHISPER_MODELS, AppSettings
 from serve_app.pipeline.settings import PipelineSettings
+from serve_app.pipeline.shedding import SheddingSettings
 from serve_app.transcript.languages import LANGUAGES
 
 MINIMAL: dict[str, Any] = {
@@ -170,3 +171,15 @@ def test_the_http_side_gets_its_limits() -> None:
     assert made.plans.named("free").audio_s_per_month == 36_000
     assert made.retention_s == 2 * 86_400
     assert made.server_sends_request_id
+
+
+def test_the_ingress_gets_its_bounds_of_waiting() -> None:
+    shedding = settings(shedding={"longest_wait_s": 5, "always_admitted": 3}).shedding.shedding_settings()
+
+    assert (shedding.longest_wait_s, shedding.always_admitted) == (5, 3)
+    assert settings().shedding.shedding_settings() == SheddingSettings()
+
+
+def test_a_card_cannot_be_shared_out_twice() -> None:
+    with pytest.raises(ValidationError, match="gpu_memory_share"):
+        settings(diarizer={"weights": "w", "gpu_memory_share": 1.5})
