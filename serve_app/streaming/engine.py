@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -20,36 +20,21 @@ import numpy.typing as npt
 
 from serve_app.audio.recording import Waveform
 from serve_app.audio.speech import FRAME_SAMPLES
-from serve_app.ports.speech import KnownText, Recognition
+from serve_app.ports.speech import Recognition
+from serve_app.streaming.decode import Decode
 from serve_app.streaming.events import Event, SpeechStarted, Update, UtteranceEnded
-from serve_app.streaming.hypothesis import believable_words, cut_after, settled
-from serve_app.streaming.known import Lead
+from serve_app.streaming.hypothesis import believable_words, settled
+from serve_app.streaming.leads import Leads
 from serve_app.streaming.settings import StreamSettings
 from serve_app.streaming.sound import RecentSound
+from serve_app.streaming.trimming import best_cut
 from serve_app.streaming.utterance import Utterance, long_enough
 from serve_app.streaming.voice import VoiceState
-from serve_app.transcript.model import Word, join_words
+from serve_app.transcript.model import Word
 
 _LEAST_S = 0.1  # a shorter window holds no word
 _STUCK_S = 2.0  # sound behind the committed words in which a guess finds nothing more
 _SAME_S = 0.001  # times are sums of frames
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decode:
-    """What the recognizer should hear. `samples` begin at `start_s`; `prefix` is what is known of their text."""
-
-    utterance: Utterance
-    kind: Literal["partial", "final"]  # partial ones may be skipped
-    samples: Waveform
-    start_s: float
-    end_s: float
-    prefix: tuple[KnownText, ...]
-    context: str | None  # what was said before them
-    language: str | None
-    language_hint: str | None
-    candidates: tuple[str, ...]
-    retry: int
 
 
 class StreamEngine:
@@ -64,8 +49,7 @@ class StreamEngine:
         self._open: Utterance | None = None
         self._closing: deque[Utterance] = deque()
         self._flight: Decode | None = None
-        self._lead: Lead | None = None  # the last utterance, for the next one
-        self._past: deque[Word] = deque(maxlen=settings.context_words)  # the last words of earlier utterances
+        self._leads = Leads(settings)
         self._lag_s = 0.0  # what the last decode took, by the sound that came meanwhile
         self._n_utterances = 0
         self._heard_language: str | None = None
@@ -102,8 +86,7 @@ class StreamEngine:
             self._sound.append(frame)
             events.extend(self._hear_frame(frame, probability))
         needed = [self._needs_from_s(u) for u in (*self._closing, self._open) if u is not None]
-        if self._lead is not None and self._lead_matters(self._lead):
-            needed.append(self._lead.window_s)
+        needed.append(self._leads.needed_from_s(self._open, now_s=self._sound.end_s))
         self._sound.forget_before(min([*needed, self._sound.end_s - self._settings.pre_roll_s]))
         return events
 
@@ -201,9 +184,7 @@ class StreamEngine:
         """Commit what is left; the utterance is over."""
         self._closing.remove(utterance)
         new = utterance.commit(len(utterance.guess))
-        self._past.extend(utterance.committed)
-        if utterance.committed:
-            self._lead = utterance.as_lead()
+        self._leads.remember(utterance)
         return self._with_sound(
             utterance.ended(new=new, words=tuple(utterance.committed), end_s=utterance.speech_until_s)
         )
@@ -233,44 +214,20 @@ class StreamEngine:
             utterance, "final", min(utterance.speech_until_s + self._settings.tail_s, self._sound.end_s)
         )
 
-    def _lead_matters(self, lead: Lead) -> bool:
-        """Tell whether an utterance may still begin its window with the last one's sound."""
-        if self._open is not None:
-            return self._open.may_lead
-        return self._sound.end_s - lead.until_s <= self._settings.lead_gap_s + self._settings.pre_roll_s
-
-    def _follow_lead(self, utterance: Utterance) -> None:
-        lead = self._lead
-        if not utterance.may_lead or (utterance.language is None and lead is not None):
-            return
-        utterance.may_lead = False
-        near = lead is not None and utterance.speech_from_s - lead.until_s <= self._settings.lead_gap_s
-        if lead is not None and near and lead.language == utterance.language:
-            lead = lead.since(utterance.speech_from_s - self._settings.lead_s)
-            if lead is not None and not utterance.n_trimmed:
-                utterance.follow(lead)
-
     def _decode(self, utterance: Utterance, kind: Literal["partial", "final"], end_s: float) -> Decode:
-        self._follow_lead(utterance)
+        self._leads.give(utterance)
         return Decode(
             utterance=utterance,
             kind=kind,
             samples=self._sound.read(utterance.window_s, max(end_s, utterance.window_s + _LEAST_S)),
             start_s=utterance.window_s,
             end_s=end_s,
-            context=self._context(utterance),
             prefix=utterance.known_text(),
             language=utterance.language,
             language_hint=self._heard_language,
             candidates=self._candidates,
             retry=utterance.retry,
         )
-
-    def _context(self, utterance: Utterance) -> str | None:
-        """Return the end of what was said before the window."""
-        n = self._settings.context_words
-        words = [*self._past, *utterance.committed[: utterance.n_trimmed]][-n:] if n else []
-        return join_words(tuple(words)) or None
 
     def _hear_language(self, utterance: Utterance, flight: Decode, recognition: Recognition) -> None:
         if utterance.language is not None:
@@ -328,29 +285,16 @@ class StreamEngine:
         )
 
     def _trim(self, utterance: Utterance, end_s: float) -> list[Event]:
-        settings = self._settings
-        length_s = end_s - utterance.window_s
-        if length_s <= settings.trim_s:
-            return []
         events: list[Event] = []
-        if length_s > settings.longest_window_s and not utterance.window_words:
+        if end_s - utterance.window_s > self._settings.longest_window_s and not utterance.window_words:
             events.extend(self._force(utterance, end_s))
-        words = utterance.window_words
-        following = utterance.guess[0] if utterance.guess else None
-        from_s = utterance.window_s + 1.0
-        cut = cut_after(words, following, from_s=from_s, sentences_only=True)
-        if cut is None and length_s > settings.hard_trim_s:
-            cut = cut_after(words, following, from_s=utterance.window_s + length_s / 3, sentences_only=False)
+        cut = best_cut(utterance, end_s=end_s, settings=self._settings)
         if cut is None:
             return events
-        after = words[cut + 1] if cut + 1 < len(words) else following
-        at_s = words[cut].end_s if after is None else (words[cut].end_s + max(after.start_s, words[cut].end_s)) / 2
-        utterance.cut_window(cut + 1, max(at_s, utterance.window_s))
-        n_words = utterance.n_trimmed
-        if at_s - utterance.speech_from_s > settings.longest_utterance_s and not utterance.closed:
+        utterance.cut_window(cut.n_words, cut.at_s)
+        if cut.at_s - utterance.speech_from_s > self._settings.longest_utterance_s and not utterance.closed:
             self._n_utterances += 1
-            self._past.extend(utterance.committed[:n_words])
-            events.append(self._with_sound(utterance.split(n_words, at_s, self._n_utterances)))
+            events.append(self._with_sound(utterance.split(utterance.n_trimmed, cut.at_s, self._n_utterances)))
         return events
 
     def _force(self, utterance: Utterance, end_s: float) -> list[Event]:

@@ -40,5 +40,4 @@ class StreamSettings:
     max_retries: int = 2  # of a final that loops
     lead_gap_s: float = 2.0  # silence over which an utterance is decoded with the sound of the one before it,
     lead_s: float = 5.0  # so much of it
-    context_words: int = 0  # said before the window, that the recognizer is told
     keep_sound: bool = False  # hand every utterance's sound over with its end, for who wants to know the speaker

@@ -14,7 +14,8 @@ from serve_app.errors import SpeechError
 from serve_app.pipeline.fan_out import RetrySettings, with_retries
 from serve_app.ports.speech import Recognition, RecognizeOptions, Recognizer
 from serve_app.ports.streaming import VoiceListener
-from serve_app.streaming.engine import Decode, StreamEngine
+from serve_app.streaming.decode import Decode
+from serve_app.streaming.engine import StreamEngine
 from serve_app.streaming.events import Event
 
 log = logging.getLogger("hark.streaming")
@@ -128,7 +129,6 @@ class LiveSession:
             language_hint=decode.language_hint,
             language_candidates=decode.candidates,
             prefix=decode.prefix,
-            prompt=decode.context,
             beam_size=1 if decode.kind == "partial" else None,
             tight=True,
             retry=decode.retry,

@@ -8,7 +8,8 @@ import numpy as np
 
 from serve_app.audio.speech import FRAME_S, FRAME_SAMPLES
 from serve_app.ports.speech import Recognition
-from serve_app.streaming.engine import Decode, StreamEngine
+from serve_app.streaming.decode import Decode
+from serve_app.streaming.engine import StreamEngine
 from serve_app.streaming.events import Event
 from serve_app.transcript.model import Segment, Word, join_words
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from spoken import Spoken, run, spoken
 
 from serve_app.ports.speech import KnownText, Recognition
-from serve_app.streaming.engine import Decode, StreamEngine
+from serve_app.streaming.decode import Decode
+from serve_app.streaming.engine import StreamEngine
 from serve_app.streaming.events import SpeechStarted
 from serve_app.streaming.settings import StreamSettings
 from serve_app.transcript.model import join_words
