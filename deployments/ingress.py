@@ -42,6 +42,7 @@ def bind_ingress(
         from serve_app.adapters.fetch import HttpFetcher
         from serve_app.api.app import create_app
         from serve_app.api.services import Documents, Services
+        from serve_app.pipeline.shedding import Backlog
 
         use_serve_log()
         app_name = serve.get_replica_context().app_name
@@ -51,13 +52,15 @@ def bind_ingress(
         objects, url_signer = open_objects(settings.storage, settings.data_path())
         meter = RayMeter()
         spool_dir = settings.data_path() / "spool"
+        backlog = Backlog(settings.shedding.shedding_settings())
         watch = StateWatch(meter, backlog=lambda: job_backlog(database.sql), spool_dir=spool_dir)
         return create_app(
             Services(
                 transcriber=RemoteTranscriber(
                     serve.get_deployment_handle("transcription", app_name=app_name),
-                    settings.shedding.shedding_settings(),
+                    backlog,
                 ),
+                backlog=backlog,
                 stores=database,
                 objects=objects,
                 url_signer=url_signer,

@@ -21,7 +21,7 @@ from deployments.tracing import traced
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording, Span, Waveform
 from serve_app.errors import InternalError, ModelQueueFull, ModelUnavailable, SpeechError
-from serve_app.pipeline.shedding import Backlog, SheddingSettings
+from serve_app.pipeline.shedding import Backlog
 from serve_app.ports.speech import (
     DecodedBlock,
     MediaFile,
@@ -182,9 +182,9 @@ class RemoteDiarizer:
 class RemoteTranscriber:
     """Implements ports.Transcriber. Refuses at once what would wait for too long, before any work is done for it."""
 
-    def __init__(self, handle: DeploymentHandle, shedding: SheddingSettings | None = None) -> None:
+    def __init__(self, handle: DeploymentHandle, backlog: Backlog) -> None:
         self._transcribe = handle.options(stream=True).transcribe
-        self._backlog = Backlog(shedding)
+        self._backlog = backlog
 
     async def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncGenerator[TranscribeEvent]:
         with self._backlog.admitted(options.account, deadline_s=options.deadline_s) as request:

@@ -16,6 +16,7 @@ from serve_app.admission.plans import Plans
 from serve_app.api.text.services import TextServices
 from serve_app.billing.prices import PriceList
 from serve_app.jobs.service import JobService
+from serve_app.pipeline.shedding import Backlog
 from serve_app.ports.identity import TokenVerifier
 from serve_app.ports.metrics import NO_METER, Meter
 from serve_app.ports.objects import ObjectStore
@@ -110,6 +111,7 @@ class Services(CallerServices):
 
     transcriber: Transcriber
     health: Callable[[], Awaitable[HealthReport]]
+    backlog: Backlog = field(default_factory=Backlog)  # says who would wait for too long, before the body is read
     objects: ObjectStore | None = None
     url_signer: UrlVerifier | None = None  # judges the signed URLs of a local object store; None: they lead elsewhere
     text: TextServices = field(default_factory=TextServices)

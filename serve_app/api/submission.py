@@ -35,11 +35,12 @@ class Submission:
 async def open_submission(request: Request, *, may_send_url: bool = True) -> AsyncIterator[Submission]:
     """Admit the caller, then read the form and its file, which exist until the context ends.
 
-    Credentials, concurrency and the declared size are looked at before the body.
+    Credentials, what waits already, concurrency and the declared size are looked at before the body.
     """
     services = services_of(request)
     settings = services.settings
     caller = await caller_of(request)
+    services.backlog.check_wait(caller.bucket)
     max_file_bytes = min(settings.max_file_bytes, caller.plan.max_file_bytes or settings.max_file_bytes)
     async with AsyncExitStack() as stack:
         reference = context_of(request.scope).request_id

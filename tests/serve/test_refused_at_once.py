@@ -12,7 +12,7 @@ import pytest
 
 from deployments.remote import RemoteTranscriber
 from serve_app.errors import ModelQueueFull
-from serve_app.pipeline.shedding import SheddingSettings
+from serve_app.pipeline.shedding import Backlog, SheddingSettings
 from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.model import Transcript
 
@@ -61,7 +61,7 @@ class Models:
 async def call(transcriber: RemoteTranscriber, account: str = "a") -> float:
     """Transcribe once and return how long a refusal took; the event is the caller's, as in the ingress."""
     started_s = time.perf_counter()
-    options = TranscribeOptions(model="base", request_id=f"{account}/request")
+    options = TranscribeOptions(model="base", request_id="request", account=account)
     events: Any = transcriber.transcribe(MediaFile(path="/x"), options)
     try:
         async for event in events:
@@ -100,7 +100,7 @@ def models() -> Models:
 
 @pytest.fixture
 async def transcriber(models: Models) -> RemoteTranscriber:
-    return RemoteTranscriber(models, SHEDDING)  # type: ignore[arg-type]
+    return RemoteTranscriber(models, Backlog(SHEDDING))  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from serve_app.admission.keys import new_key
 from serve_app.admission.plans import Plan
 from serve_app.api.app import create_app
 from serve_app.errors import CorruptMedia, DatabaseUnavailable
+from serve_app.pipeline.shedding import Backlog, SheddingSettings
+from serve_app.ports.speech import Progress
 
 KEY = {"Authorization": "Bearer sesame"}
 TIGHT = Plan(name="anonymous", requests_per_day=2, concurrency=1, max_file_bytes=1_000)
@@ -35,6 +37,20 @@ async def never_read() -> AsyncIterator[bytes]:
 
 async def post(client: httpx.AsyncClient, **options: Any) -> httpx.Response:
     return await client.post("/v1/transcribe", **upload(), **options)
+
+
+async def test_who_would_wait_too_long_is_told_so_before_the_body_is_read(make_service: Any) -> None:
+    clock = Clock()
+    backlog = Backlog(SheddingSettings(always_admitted=1, longest_wait_s=5.0), clock=clock)
+    with backlog.admitted("somebody", deadline_s=1e6) as first:
+        for done in (0.25, 0.5):
+            clock.now_s += 100.0
+            first.learned(Progress(stage="recognizing", done=done, audio_s=50.0))
+        async with make_service(backlog=backlog).client() as client:
+            headers = {"Content-Type": "multipart/form-data; boundary=x"}
+            answer = await client.post("/v1/transcribe", content=never_read(), headers=headers)
+    assert answer.status_code == 429
+    assert int(answer.headers["retry-after"]) >= 1
 
 
 async def test_without_an_operator_key_nobody_is_limited(make_service: Any) -> None:
