@@ -16,13 +16,13 @@ from serve_app.api.fields import Fields
 from serve_app.api.hang_up import unless_hung_up
 from serve_app.api.openai.view import GRANULARITIES, diarized_json, diarized_segments, plain_json, verbose_json
 from serve_app.api.rendering import TEXT_FORMATS, text_response
-from serve_app.api.running import FIRST_EVENT_S, EventPump, Job, finished_transcript
+from serve_app.api.running import FIRST_EVENT_S, Job, finished_transcript, pumped
 from serve_app.api.services import Services
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
 from serve_app.api.storing import completed
 from serve_app.api.submission import Submission, open_submission
 from serve_app.errors import InvalidRequest
-from serve_app.ports.speech import SegmentReady, Task, TranscribeOptions
+from serve_app.ports.speech import SegmentReady, Task, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.model import Segment, Transcript
 
 
@@ -44,9 +44,9 @@ async def answer(request: Request, *, task: Task, formats: Sequence[str], may_st
         view = _view(submission.fields, formats, may_stream=may_stream)
         job = _job(submission, view, services, task=task, request_id=context_of(request.scope).request_id)
         if view.stream:
-            pump = await stack.enter_async_context(EventPump(services.transcriber, job))
-            await unless_hung_up(request.receive, pump.peek(timeout_s=FIRST_EVENT_S))
-            messages = _messages(pump, job, view, heartbeat_s=services.settings.heartbeat_s)
+            pump = await stack.enter_async_context(pumped(services.transcriber, job))
+            await unless_hung_up(request.receive, pump.begin(timeout_s=FIRST_EVENT_S))
+            messages = _messages(pump.items(every_s=services.settings.heartbeat_s), job, view)
             response = EventStream(messages, resources=stack.pop_all())
         else:
             transcript = await unless_hung_up(request.receive, finished_transcript(services.transcriber, job))
@@ -112,11 +112,10 @@ def _json(transcript: Transcript, job: Job, view: View) -> dict[str, Any]:
     return plain_json(transcript, model=model, warnings=job.warnings)
 
 
-async def _messages(pump: EventPump, job: Job, view: View, *, heartbeat_s: float) -> AsyncIterator[bytes]:
+async def _messages(events: AsyncIterator[TranscribeEvent | None], job: Job, view: View) -> AsyncIterator[bytes]:
     """Yield text deltas as segments come, and the whole text at the end; the deltas joined are that text."""
     sent = ""
-    while True:
-        event = await pump.next(timeout_s=heartbeat_s)
+    async for event in events:
         if event is None:
             yield HEARTBEAT
         elif isinstance(event, SegmentReady):

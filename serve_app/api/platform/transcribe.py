@@ -17,7 +17,7 @@ from serve_app.api.fields import Fields
 from serve_app.api.hang_up import unless_hung_up
 from serve_app.api.platform.schemas import ERRORS, TRANSCRIBE_BODY, TRANSCRIBE_RESPONSES
 from serve_app.api.rendering import TEXT_FORMATS, rendered, text_response
-from serve_app.api.running import FIRST_EVENT_S, EventPump, Job, finished_transcript
+from serve_app.api.running import FIRST_EVENT_S, Job, finished_transcript, pumped
 from serve_app.api.services import ApiSettings
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
 from serve_app.api.storing import Storing, completed, storing_of
@@ -31,7 +31,7 @@ from serve_app.api.text.transcript_translation import (
     with_translation,
 )
 from serve_app.errors import InvalidRequest
-from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeOptions
+from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.json_view import rounded, segment_json, transcript_json
 from serve_app.transcript.model import Transcript
 
@@ -71,16 +71,15 @@ async def transcribe(request: Request) -> Response:
         wanted = wanted_translation(submission.fields, services.text)
         job.ticket.surcharges += (SURCHARGE,) if wanted else ()
         if view.stream:
-            pump = await stack.enter_async_context(EventPump(services.transcriber, job))
-            await unless_hung_up(request.receive, pump.peek(timeout_s=FIRST_EVENT_S))
+            pump = await stack.enter_async_context(pumped(services.transcriber, job))
+            await unless_hung_up(request.receive, pump.begin(timeout_s=FIRST_EVENT_S))
             messages = _messages(
-                pump,
+                pump.items(every_s=services.settings.heartbeat_s),
                 job,
                 view,
                 storing,
                 wanted,
                 indexing=indexing_of(request),
-                heartbeat_s=services.settings.heartbeat_s,
             )
             response = EventStream(messages, resources=stack.pop_all())
         else:
@@ -168,18 +167,16 @@ def _transcript_json(transcript: Transcript, translated: Transcript | None, job:
 
 
 async def _messages(
-    pump: EventPump,
+    events: AsyncIterator[TranscribeEvent | None],
     job: Job,
     view: View,
     storing: Storing | None,
     wanted: Wanted | None,
     *,
     indexing: Indexing,
-    heartbeat_s: float,
 ) -> AsyncIterator[bytes]:
     """Yield the stream's events: progress and segments as they come, the whole transcript at the end."""
-    while True:
-        event = await pump.next(timeout_s=heartbeat_s)
+    async for event in events:
         if event is None:
             yield HEARTBEAT
         elif isinstance(event, Progress):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Literal, TypeVar
 
 from starlette.requests import Request
@@ -13,9 +12,10 @@ from starlette.requests import Request
 from serve_app.admission.callers import Caller
 from serve_app.admission.gate import Ticket
 from serve_app.api.context import context_of, gate_of, services_of
-from serve_app.api.hang_up import stopped, unless_hung_up
+from serve_app.api.hang_up import unless_hung_up
+from serve_app.api.pump import Pump, time_limit
 from serve_app.api.sse import HEARTBEAT, EventStream
-from serve_app.errors import DatabaseUnavailable, ModelUnavailable
+from serve_app.errors import DatabaseUnavailable
 
 log = logging.getLogger("hark.api")
 
@@ -23,7 +23,6 @@ Feature = Literal["embed", "translate", "llm"]
 T = TypeVar("T")
 
 FIRST_MESSAGE_S = 30.0  # a stream waits this long with its status: a model that was resting may have to be loaded
-_QUEUED_MESSAGES = 64
 
 
 @asynccontextmanager
@@ -45,7 +44,13 @@ async def charged(request: Request, ticket: Ticket, *, characters: int) -> None:
 
 async def worked(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return the work's result. It is stopped when the client hangs up, or at the deadline (ModelUnavailable)."""
-    return await unless_hung_up(request.receive, _in_time(work, services_of(request).settings.request_deadline_s))
+    deadline_s = services_of(request).settings.request_deadline_s
+
+    async def in_time() -> T:
+        async with time_limit(deadline_s, _late(deadline_s)):
+            return await work
+
+    return await unless_hung_up(request.receive, in_time())
 
 
 async def event_stream(
@@ -56,78 +61,17 @@ async def event_stream(
     A fault before the first message is raised here and becomes a proper response.
     """
     settings = services_of(request).settings
-    pump = await stack.enter_async_context(_Pump(messages, deadline_s=settings.request_deadline_s))
+    deadline_s = settings.request_deadline_s
+    pump = await stack.enter_async_context(Pump(messages, deadline_s=deadline_s, late=_late(deadline_s)))
     await unless_hung_up(request.receive, pump.begin(timeout_s=FIRST_MESSAGE_S))
-    heartbeat_s = settings.heartbeat_s if heartbeat else settings.request_deadline_s
-    return EventStream(pump.messages(heartbeat_s=heartbeat_s), resources=stack.pop_all())
+    items = pump.items(every_s=settings.heartbeat_s if heartbeat else deadline_s)
+    return EventStream(_with_heartbeats(items), resources=stack.pop_all())
 
 
-async def _in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    try:
-        async with asyncio.timeout(seconds) as scope:
-            return await work
-    except TimeoutError as error:
-        if not scope.expired():
-            raise
-        raise ModelUnavailable(f"The work did not end within {seconds:g} seconds; try again later.") from error
+async def _with_heartbeats(messages: AsyncIterator[bytes | None]) -> AsyncIterator[bytes]:
+    async for message in messages:
+        yield HEARTBEAT if message is None else message
 
 
-class _Pump:
-    """Messages that one task makes and another reads: timeouts and groups inside the generator belong to the first.
-
-    Leaving the context stops it.
-    """
-
-    def __init__(self, source: AsyncGenerator[bytes, None], *, deadline_s: float) -> None:
-        self._source = source
-        self._deadline_s = deadline_s
-        self._queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue(_QUEUED_MESSAGES)
-        self._first: list[bytes | None] = []
-
-    async def __aenter__(self) -> _Pump:
-        self._task = asyncio.create_task(self._drive())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await stopped(self._task)
-
-    async def begin(self, *, timeout_s: float) -> None:
-        """Return when there is a first message, or after the time; raises a fault that came before it."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                self._first.append(await self._next())
-        except TimeoutError:
-            return
-
-    async def messages(self, *, heartbeat_s: float) -> AsyncIterator[bytes]:
-        """Yield all messages, and a heartbeat where there is none for long; raises what stopped them."""
-        while True:
-            try:
-                async with asyncio.timeout(heartbeat_s):
-                    message = self._first.pop() if self._first else await self._next()
-            except TimeoutError:
-                yield HEARTBEAT
-                continue
-            if message is None:
-                return
-            yield message
-
-    async def _next(self) -> bytes | None:
-        item = await self._queue.get()
-        if isinstance(item, Exception):
-            raise item
-        return item
-
-    async def _drive(self) -> None:
-        async def all_messages() -> None:
-            async with aclosing(self._source):
-                async for message in self._source:
-                    await self._queue.put(message)
-
-        try:
-            await _in_time(all_messages(), self._deadline_s)
-            await self._queue.put(None)
-        except TimeoutError:  # where messages are read, one means that there is none yet
-            await self._queue.put(ModelUnavailable("A model did not answer in time; try again shortly."))
-        except Exception as error:  # raised where the messages are read
-            await self._queue.put(error)
+def _late(seconds: float) -> str:
+    return f"The work did not end within {seconds:g} seconds; try again later."
