@@ -13,7 +13,7 @@ from serve_app.insights.analyze import analysis_of
 from serve_app.insights.chat import Exchange, FoundPassage, answer_to
 from serve_app.insights.decoding import Asker
 from serve_app.insights.generate import generated
-from serve_app.insights.redact import redaction_of
+from serve_app.insights.redact import redacted_transcript, redaction_of
 from serve_app.insights.results import (
     Analysis,
     AnalysisType,
@@ -31,6 +31,7 @@ from serve_app.insights.summarize import summary_of
 from serve_app.insights.work import OnProgress, Work
 from serve_app.ports.language import LanguageGuesser, LanguageModel, TextDelta
 from serve_app.ports.text_tools import TextTools
+from serve_app.transcript.model import Transcript
 
 ResultT = TypeVar("ResultT", bound=Result)
 
@@ -88,6 +89,11 @@ class Insights:
     async def redact(self, source: SourceText, *, request_id: str = "") -> Redaction:
         """Return a text without personal data, segment by segment."""
         return await redaction_of(self._work(source, None, request_id, None), self._tools)
+
+    async def redact_transcript(self, transcript: Transcript, *, request_id: str = "") -> Transcript:
+        """Return a transcript without personal data: words are replaced, their times and speakers stay."""
+        source = SourceText.from_transcript(transcript)
+        return await redacted_transcript(self._work(source, None, request_id, None), self._tools, transcript)
 
     async def generate(
         self,

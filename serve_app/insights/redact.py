@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from dataclasses import replace
 
 from serve_app.insights.naming import named_by_model
 from serve_app.insights.persons import missed_persons
 from serve_app.insights.results import Redacted, RedactedSegment, Redaction
 from serve_app.insights.work import Work
 from serve_app.ports.text_tools import PiiFinder, TextSpan, TextTools, apart
+from serve_app.transcript.model import Transcript
+from serve_app.transcript.replacing import Replacement, replaced
 
 
 class Placeholders:
@@ -65,6 +68,26 @@ async def redaction_of(work: Work, tools: TextTools) -> Redaction:
         ],
         segments=clean,
     )
+
+
+async def redacted_transcript(work: Work, tools: TextTools, transcript: Transcript) -> Transcript:
+    """Return a transcript, the one that the work's source was made from, without personal data; times stay."""
+    orders = [segment.order for segment in work.source.segments]
+    texts = [transcript.segments[order - 1].text for order in orders]
+    spans = dict(zip(orders, await _spans(work, tools.pii, texts), strict=True))
+    placeholders = Placeholders()
+    segments = []
+    for order, segment in enumerate(transcript.segments, start=1):
+        put_in = [
+            Replacement(
+                start=span.start,
+                end=span.end,
+                text=placeholders.for_value(span.kind, segment.text[span.start : span.end]),
+            )
+            for span in sorted(spans.get(order, []), key=lambda span: span.start)
+        ]
+        segments.append(replaced(segment, put_in))
+    return replace(transcript, segments=tuple(segments))
 
 
 async def _spans(work: Work, tool: PiiFinder | None, texts: list[str]) -> list[list[TextSpan]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from fastapi import Path, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from serve_app.api.account.filenames import attachment
@@ -17,10 +17,14 @@ from serve_app.api.account.schemas import CONFLICT, ERRORS, EXPORT_FORMATS, NOT_
 from serve_app.api.callers import account_of
 from serve_app.api.context import services_of
 from serve_app.api.fields import refuse
+from serve_app.api.hang_up import unless_hung_up
 from serve_app.api.services import Documents
+from serve_app.api.text.redaction import redactor_of
+from serve_app.api.text.services import TextServices
 from serve_app.errors import NotReady, RateLimited
 from serve_app.ports.records import StoredTranscript
 from serve_app.transcript.json_read import transcript_of
+from serve_app.transcript.json_view import segment_json
 from serve_app.transcript.subtitles import render_srt, render_vtt
 from serve_app.transcript.table import render_csv
 from serve_app.transcript.text import render_txt
@@ -45,6 +49,7 @@ _EXPORT = {
         for kind in MEDIA_TYPES.values()
     },
 }
+Redact = Annotated[bool, Query(description="Leave personal data out: typed placeholders stand for it.")]
 ExportFormat = Annotated[str, Path(alias="format", json_schema_extra={"enum": list(EXPORT_FORMATS)})]
 
 
@@ -54,7 +59,9 @@ ExportFormat = Annotated[str, Path(alias="format", json_schema_extra={"enum": li
     responses={200: _EXPORT, **NOT_FOUND, **CONFLICT, **ERRORS},
     response_class=Response,
 )
-async def export_transcript(request: Request, transcript_id: str, export_format: ExportFormat) -> Response:
+async def export_transcript(
+    request: Request, transcript_id: str, export_format: ExportFormat, redact: Redact = False
+) -> Response:
     """Download a transcript, named by its id or slug, as txt, srt, vtt, json, csv, docx or pdf."""
     account = await account_of(request)
     services = services_of(request)
@@ -66,6 +73,8 @@ async def export_transcript(request: Request, transcript_id: str, export_format:
     if stored.entry.status != "completed":
         raise NotReady("This transcript is not complete, so there is nothing to export.", status=stored.entry.status)
     async with _desk_of(request).turn():
+        if redact:
+            stored = await unless_hung_up(request.receive, _redacted(stored, services.text))
         content = await asyncio.to_thread(_rendered, stored, wanted, services.documents)
     headers = {
         **NO_STORE,
@@ -73,6 +82,18 @@ async def export_transcript(request: Request, transcript_id: str, export_format:
         "X-Content-Type-Options": "nosniff",  # what was said in a recording is never a page of this site
     }
     return Response(content, headers=headers, media_type=MEDIA_TYPES[wanted])
+
+
+async def _redacted(stored: StoredTranscript, text: TextServices) -> StoredTranscript:
+    """Return the transcript without personal data; its title is the owner's own and stays."""
+    redactor = await redactor_of(text)
+    transcript = await redactor.redact_transcript(transcript_of(stored.document))
+    has_words = any("words" in segment for segment in stored.document["segments"])
+    segments = [
+        segment_json(segment, diarized=bool(stored.document["speakers"]), words=has_words)
+        for segment in transcript.segments
+    ]
+    return replace(stored, document={**stored.document, "text": transcript.text, "segments": segments})
 
 
 def _rendered(stored: StoredTranscript, wanted: str, documents: Documents | None) -> bytes:

@@ -178,6 +178,12 @@ TRANSCRIBE_BODY = multipart(
                 "the JSON; text and subtitles are in this language.",
                 "examples": ["fr"],
             },
+            "redact": {
+                "type": "boolean",
+                "default": False,
+                "description": "Leave personal data out of everything that is answered and kept: typed placeholders "
+                "(`[PERSON_1]`, `[EMAIL_1]`) stand for it. In a stream no segments come before the end.",
+            },
             "store": {
                 "type": "boolean",
                 "default": True,

@@ -12,28 +12,22 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from serve_app.admission.catalogue import ModelCatalogue
-from serve_app.api.context import context_of, indexing_of, services_of
+from serve_app.api.context import context_of, services_of
 from serve_app.api.fields import Fields
 from serve_app.api.hang_up import unless_hung_up
+from serve_app.api.platform.finishing import Finished, Finishing, finishing_of
 from serve_app.api.platform.schemas import ERRORS, TRANSCRIBE_BODY, TRANSCRIBE_RESPONSES
 from serve_app.api.rendering import TEXT_FORMATS, rendered, text_response
 from serve_app.api.running import FIRST_EVENT_S, Job, finished_transcript, pumped
 from serve_app.api.services import ApiSettings
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
-from serve_app.api.storing import Storing, completed, storing_of
 from serve_app.api.submission import Submission, open_submission
-from serve_app.api.text.indexing import Indexing
 from serve_app.api.text.transcript_translation import (
-    SURCHARGE,
-    Wanted,
     translation_json,
-    wanted_translation,
-    with_translation,
 )
 from serve_app.errors import InvalidRequest
 from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.json_view import rounded, segment_json, transcript_json
-from serve_app.transcript.model import Transcript
 
 router = APIRouter(tags=["Transcription"])
 
@@ -67,34 +61,17 @@ async def transcribe(request: Request) -> Response:
         submission = await stack.enter_async_context(open_submission(request))
         view = _view(submission.fields)
         job = _job(submission, services.catalogue, services.settings, request_id)
-        storing = storing_of(submission, services.settings)
-        wanted = wanted_translation(submission.fields, services.text)
-        job.ticket.surcharges += (SURCHARGE,) if wanted else ()
+        finishing = await finishing_of(request, submission)
         if view.stream:
             pump = await stack.enter_async_context(pumped(services.transcriber, job))
             await unless_hung_up(request.receive, pump.begin(timeout_s=FIRST_EVENT_S))
-            messages = _messages(
-                pump.items(every_s=services.settings.heartbeat_s),
-                job,
-                view,
-                storing,
-                wanted,
-                indexing=indexing_of(request),
-            )
+            messages = _messages(pump.items(every_s=services.settings.heartbeat_s), job, view, finishing)
             response = EventStream(messages, resources=stack.pop_all())
         else:
             transcript = await unless_hung_up(request.receive, finished_transcript(services.transcriber, job))
-            job, translated = await unless_hung_up(request.receive, with_translation(job, transcript, wanted))
-            job = await completed(job, transcript, storing)
-            _index(indexing_of(request), job, transcript, storing)
-            response = await asyncio.to_thread(_response, transcript, translated, job, view)
+            prepared = await unless_hung_up(request.receive, finishing.prepare(job, transcript))
+            response = await asyncio.to_thread(_response, await finishing.settle(prepared), view)
     return response
-
-
-def _index(indexing: Indexing, job: Job, transcript: Transcript, storing: Storing | None) -> None:
-    """Make a transcript searchable if it was kept."""
-    if storing is not None and job.transcript_id is not None:
-        indexing.begin(storing.account_id, job.transcript_id, transcript)
 
 
 def _view(fields: Fields) -> View:
@@ -147,13 +124,15 @@ def prompt_of(fields: Fields) -> str | None:
     return " ".join(part for part in (fields.text("context"), keywords) if part) or None
 
 
-def _response(transcript: Transcript, translated: Transcript | None, job: Job, view: View) -> Response:
+def _response(finished: Finished, view: View) -> Response:
     if view.response_format in TEXT_FORMATS:
-        return text_response(translated or transcript, view.response_format, job.warnings)
-    return JSONResponse(_transcript_json(transcript, translated, job, view))
+        shown = finished.translated or finished.transcript
+        return text_response(shown, view.response_format, finished.job.warnings)
+    return JSONResponse(_transcript_json(finished, view))
 
 
-def _transcript_json(transcript: Transcript, translated: Transcript | None, job: Job, view: View) -> dict[str, Any]:
+def _transcript_json(finished: Finished, view: View) -> dict[str, Any]:
+    job, transcript = finished.job, finished.transcript
     body = transcript_json(
         transcript,
         diarized=job.options.diarize,
@@ -162,20 +141,17 @@ def _transcript_json(transcript: Transcript, translated: Transcript | None, job:
         extra_warnings=job.warnings,
         model=transcript.model or job.options.model,
     )
-    body |= translation_json(translated, diarized=job.options.diarize, words=view.words)
+    body |= translation_json(finished.translated, diarized=job.options.diarize, words=view.words)
     return body | ({"transcript_id": job.transcript_id} if job.transcript_id else {})
 
 
 async def _messages(
-    events: AsyncIterator[TranscribeEvent | None],
-    job: Job,
-    view: View,
-    storing: Storing | None,
-    wanted: Wanted | None,
-    *,
-    indexing: Indexing,
+    events: AsyncIterator[TranscribeEvent | None], job: Job, view: View, finishing: Finishing
 ) -> AsyncIterator[bytes]:
-    """Yield the stream's events: progress and segments as they come, the whole transcript at the end."""
+    """Yield the stream's events: progress and segments as they come, the whole transcript at the end.
+
+    What is to be redacted comes at the end only: names are found in the whole of it.
+    """
     async for event in events:
         if event is None:
             yield HEARTBEAT
@@ -183,18 +159,17 @@ async def _messages(
             progress = {"stage": event.stage, "done": rounded(event.done), "audio_s": rounded(event.audio_s)}
             yield sse(progress, event="progress")
         elif isinstance(event, SegmentReady):
-            job.ticket.answered = True
-            yield sse(segment_json(event.segment, diarized=False, words=view.words), event="segment")
+            if finishing.redaction is None:
+                job.ticket.answered = True
+                yield sse(segment_json(event.segment, diarized=False, words=view.words), event="segment")
         else:
-            job, translated = await with_translation(job, event, wanted)
-            job = await completed(job, event, storing)
-            _index(indexing, job, event, storing)
-            yield await asyncio.to_thread(_done, event, translated, job, view)
+            finished = await finishing.settle(await finishing.prepare(job, event))
+            yield await asyncio.to_thread(_done, finished, view)
             return
 
 
-def _done(transcript: Transcript, translated: Transcript | None, job: Job, view: View) -> bytes:
-    payload: dict[str, Any] = {"transcript": _transcript_json(transcript, translated, job, view)}
+def _done(finished: Finished, view: View) -> bytes:
+    payload: dict[str, Any] = {"transcript": _transcript_json(finished, view)}
     if view.response_format in TEXT_FORMATS:
-        payload["rendered"] = rendered(translated or transcript, view.response_format)
+        payload["rendered"] = rendered(finished.translated or finished.transcript, view.response_format)
     return sse(payload, event="done")

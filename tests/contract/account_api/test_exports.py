@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from io import BytesIO, StringIO
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -14,7 +16,10 @@ from hypothesis import strategies as st
 
 from serve_app.api.account.exports import ExportDesk
 from serve_app.api.account.filenames import attachment, safe_name
+from serve_app.api.text.services import TextServices
 from serve_app.errors import RateLimited
+from serve_app.insights.insights import Insights
+from serve_app.ports.text_tools import TextSpan, TextTools
 from serve_app.transcript.json_view import transcript_json
 from serve_app.transcript.subtitles import render_srt, render_vtt
 from serve_app.transcript.text import render_txt
@@ -140,3 +145,38 @@ async def test_few_render_at_once_few_wait_and_the_rest_are_told_when_to_come_ba
         assert refused.value.retry_after_s
     async with desk.turn():
         pass
+
+
+class KnowsNames:
+    """Takes every first word of a segment for a name."""
+
+    languages = frozenset({"en"})
+
+    def find_pii(self, texts: Sequence[str], *, language: str | None) -> list[list[TextSpan]]:
+        return [[TextSpan(start=0, end=len(text.split()[0]), kind="PERSON")] for text in texts]
+
+
+@pytest.mark.parametrize("kind", ["txt", "srt", "json", "csv"])
+async def test_an_export_can_leave_personal_data_out(
+    service: AccountService, client: httpx.AsyncClient, kind: str
+) -> None:
+    async def insights(model: Any) -> Insights:
+        return Insights(model, tools=TextTools(pii=KnowsNames()))
+
+    service.replace_services(text=TextServices(language_models={"any": None}, insights=insights))  # type: ignore[dict-item]
+    entry = await service.store(await service.tenant_of(client))
+    url = f"{BASE}/transcripts/{entry.slug}/export/{kind}/"
+    whole, redacted = (await client.get(url)).text, (await client.get(url, params={"redact": "true"})).text
+
+    names = {segment.text.split()[0] for segment in MEETING.segments}
+    assert all(name in whole for name in names)
+    assert "[PERSON_1]" in redacted
+    assert not any(name in redacted for name in names)
+
+
+async def test_an_export_is_not_given_away_where_nothing_can_redact(
+    service: AccountService, client: httpx.AsyncClient
+) -> None:
+    entry = await service.store(await service.tenant_of(client))
+    answer = await client.get(f"{BASE}/transcripts/{entry.slug}/export/txt/", params={"redact": "true"})
+    assert answer.status_code == 503
