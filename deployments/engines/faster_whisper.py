@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deployments.engines.whisper_prompts import WhisperPrompts
 from deployments.engines.whisper_words import (
     AlignedWord,
     TokenRun,
     after_prefix,
     build_segments,
     compression_ratio,
-    mark_index,
     merge_marks,
     split_runs,
     trim_long_words,
@@ -32,7 +32,6 @@ WINDOW_FRAMES = 3000  # 30 s: what the encoder was trained on
 ALIGNMENT_STEP_S = 0.02
 MAX_TOKENS_PER_S = 10
 MARK_TOKENS = 20  # for timestamps
-MAX_PREFIX_TOKENS = 160  # of 448 in all; half a minute of speech has fewer
 TIGHT_MARGIN_FRAMES = 300  # silence after a tight chunk: the encoder was trained on windows with much of it
 TIGHT_STEP_FRAMES = 100  # lengths are rounded up to this, so that chunks can share a batch
 
@@ -73,7 +72,6 @@ class FasterWhisperRecognizer:
     ) -> None:
         import ctranslate2
         from faster_whisper import WhisperModel
-        from faster_whisper.transcribe import get_suppressed_tokens
 
         logging.getLogger("faster_whisper").setLevel(logging.WARNING)
         ctranslate2.set_random_seed(0)
@@ -83,8 +81,8 @@ class FasterWhisperRecognizer:
         self._from_array = ctranslate2.StorageView.from_array
         self._cpu = ctranslate2.Device.cpu if device != "cpu" else None
         self._beam_size = beam_size
-        self._tokenizers: dict[tuple[str, str], Any] = {}
-        self._suppressed = get_suppressed_tokens(self._tokenizer("en", "transcribe"), [-1])
+        self._prompts = WhisperPrompts(self._model)
+        self._suppressed = self._prompts.suppressed()
         self.multilingual: bool = self._model.model.is_multilingual
 
     def encode(self, waveform: Waveform, options: RecognizeOptions) -> EncodedWindow:
@@ -120,7 +118,7 @@ class FasterWhisperRecognizer:
         """Decode and align a batch; windows may differ in language, task and prompt."""
         results: list[Recognition | None] = [None] * len(windows)
         groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-        prompts = [self._prompt(w) for w in windows]
+        prompts = [self._prompts.prompt(w.language, w.options) for w in windows]
         for i, window in enumerate(windows):
             options = window.options
             # CTranslate2 wants the start of transcript at one position in all prompts of a batch.
@@ -135,7 +133,7 @@ class FasterWhisperRecognizer:
 
     def _generate(self, states: Any, prompts: list[list[int]], windows: list[EncodedWindow]) -> list[_Decoded]:
         options = windows[0].options
-        prefixes = [self._prefix(window) for window in windows]
+        prefixes = [self._prompts.prefix(w.language, w.options) for w in windows]
         sampling = options.temperature > 0
         results = self._model.model.generate(
             states,
@@ -147,7 +145,7 @@ class FasterWhisperRecognizer:
             no_repeat_ngram_size=(0, 5, 3)[min(options.retry, 2)],
             max_length=self._max_length(windows, prompts),
             max_initial_timestamp_index=50,  # 1 s: the first word may start that late in the window
-            suppress_tokens=list(self._suppressed),
+            suppress_tokens=self._suppressed,
             return_scores=True,
             return_no_speech_prob=True,
         )
@@ -169,7 +167,7 @@ class FasterWhisperRecognizer:
         return min(len(prompts[0]) + spoken + MARK_TOKENS, int(self._model.max_length))
 
     def _recognitions(self, windows: list[EncodedWindow], decoded: list[_Decoded]) -> list[Recognition]:
-        tokenizer = self._tokenizer(windows[0].language, windows[0].options.task)
+        tokenizer = self._prompts.tokenizer(windows[0].language, windows[0].options.task)
         runs = [
             split_runs(d.tokens, timestamp_begin=tokenizer.timestamp_begin, end_of_text=tokenizer.eot) for d in decoded
         ]
@@ -191,17 +189,18 @@ class FasterWhisperRecognizer:
     def _align(
         self, windows: list[EncodedWindow], runs: list[list[TokenRun]], language: str, task: str
     ) -> list[list[AlignedWord]]:
-        tokenizer = self._tokenizer(language, task)
+        tokenizer = self._prompts.tokenizer(language, task)
+        known = [self._prompts.prefix_text(language, window.options) for window in windows]
         # One by one: in a batch, padding to the longest text shifts the others' times by a frame or two, and the result
         # must not depend on who shared the batch.
         alignments = [
             self._model.find_alignment(
                 tokenizer,
-                [self._prefix_text(window) + [token for run in item for token in run.tokens]],
+                [[*before, *(token for run in item for token in run.tokens)]],
                 self._from_array(window.states),
                 [min(math.ceil(window.duration_s * FRAMES_PER_SECOND), WINDOW_FRAMES)],
             )[0]
-            for window, item in zip(windows, runs, strict=True)
+            for window, item, before in zip(windows, runs, known, strict=True)
         ]
         return [
             trim_long_words(
@@ -214,13 +213,11 @@ class FasterWhisperRecognizer:
                             end_s=float(w["end"]),
                             probability=float(w["probability"]),
                         )
-                        for w, text, n_tokens in after_prefix(
-                            alignment, len(self._prefix_text(window)), decode=tokenizer.decode
-                        )
+                        for w, text, n_tokens in after_prefix(alignment, len(before), decode=tokenizer.decode)
                     ]
                 )
             )
-            for window, alignment in zip(windows, alignments, strict=True)
+            for before, alignment in zip(known, alignments, strict=True)
         ]
 
     def _language_probabilities(self, output: Any, candidates: Sequence[str]) -> dict[str, float]:
@@ -228,38 +225,6 @@ class FasterWhisperRecognizer:
         kept = {code: found[code] for code in candidates if code in found} or found
         total = sum(kept.values()) or 1.0
         return {code: p / total for code, p in kept.items()}
-
-    def _prompt(self, window: EncodedWindow) -> list[int]:
-        tokenizer = self._tokenizer(window.language, window.options.task)
-        previous = tokenizer.encode(" " + window.options.prompt.strip()) if window.options.prompt else []
-        prompt = list(self._model.get_prompt(tokenizer, previous))
-        return [*prompt, *self._prefix(window)]
-
-    def _prefix(self, window: EncodedWindow) -> list[int]:
-        """Return the tokens that the answer begins with; the oldest stretches are left out where there is no room."""
-        tokenizer = self._tokenizer(window.language, window.options.task)
-        tokens: list[int] = []
-        for known in reversed(window.options.prefix):
-            text = list(tokenizer.encode(known.text))[-MAX_PREFIX_TOKENS:] if known.text else []
-            if len(tokens) + len(text) > MAX_PREFIX_TOKENS:
-                break
-            times = [tokenizer.timestamp_begin + mark_index(t) for t in (known.start_s, known.end_s) if t is not None]
-            tokens = [times[0], *text, *times[1:], *tokens]
-        return tokens
-
-    def _prefix_text(self, window: EncodedWindow) -> list[int]:
-        end_of_text = self._tokenizer(window.language, window.options.task).eot
-        return [token for token in self._prefix(window) if token < end_of_text]
-
-    def _tokenizer(self, language: str, task: str) -> Any:
-        key = (language, task)
-        if key not in self._tokenizers:
-            from faster_whisper.tokenizer import Tokenizer
-
-            self._tokenizers[key] = Tokenizer(
-                self._model.hf_tokenizer, self._model.model.is_multilingual, task=task, language=language
-            )
-        return self._tokenizers[key]
 
 
 def choose_language(probabilities: Mapping[str, float], hint: str | None) -> tuple[str, float]:
