@@ -11,10 +11,11 @@ SAMPLE ?= tests/data/sample_meeting.opus
 run: $(VENV)/.installed
 	@exec $(BIN)/hark serve --transcribe $(SAMPLE)
 
-## Every test: unit, contract on real weights, and acceptance on a running service.
+## Every test: unit, contract on real weights, and acceptance on running services, one at a time: a run ends its own.
 test: $(VENV)/.installed-dev
 	$(BIN)/hark models pull
-	$(BIN)/pytest
+	@set -e; for suite in "tests/unit tests/operations" tests/contract tests/browser tests/acceptance tests/realtime \
+	    tests/accounts tests/serve; do echo "pytest $$suite"; $(BIN)/pytest $$suite; done
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/unit

@@ -149,7 +149,7 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
     started = time.monotonic()
     console.print("Starting Ray…")
     ray.init(
-        address=address,
+        address=address or "local",  # None would join whatever cluster was started here last
         namespace="serve",
         include_dashboard=False if address is None else None,
         log_to_driver=False,

@@ -46,7 +46,7 @@ def guarded() -> Iterator[Any]:
         async def check_health(self) -> None:
             await self._fitness.check()
 
-    ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, object_store_memory=80 * 1024**2)
+    ray.init("local", num_cpus=8, include_dashboard=False, log_to_driver=False, object_store_memory=80 * 1024**2)
     try:
         serve.start(proxy_location="Disabled")
         options = {
