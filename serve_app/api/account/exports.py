@@ -17,10 +17,10 @@ from serve_app.api.account.schemas import CONFLICT, ERRORS, EXPORT_FORMATS, NOT_
 from serve_app.api.callers import account_of
 from serve_app.api.context import services_of
 from serve_app.api.fields import refuse
-from serve_app.api.hang_up import unless_hung_up
 from serve_app.api.services import Documents
 from serve_app.api.text.redaction import redactor_of
 from serve_app.api.text.services import TextServices
+from serve_app.api.text.working import worked
 from serve_app.errors import NotReady, RateLimited
 from serve_app.ports.records import StoredTranscript
 from serve_app.transcript.json_read import transcript_of
@@ -72,9 +72,9 @@ async def export_transcript(
     stored = await services.stores.transcripts.get(account.id, transcript_id)
     if stored.entry.status != "completed":
         raise NotReady("This transcript is not complete, so there is nothing to export.", status=stored.entry.status)
+    if redact:  # a language model may be asked: nobody's turn at the desk waits for that
+        stored = await worked(request, _redacted(stored, services.text))
     async with _desk_of(request).turn():
-        if redact:
-            stored = await unless_hung_up(request.receive, _redacted(stored, services.text))
         content = await asyncio.to_thread(_rendered, stored, wanted, services.documents)
     headers = {
         **NO_STORE,

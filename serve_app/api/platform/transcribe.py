@@ -25,6 +25,7 @@ from serve_app.api.submission import Submission, open_submission
 from serve_app.api.text.transcript_translation import (
     translation_json,
 )
+from serve_app.api.text.working import worked
 from serve_app.errors import InvalidRequest
 from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.json_view import rounded, segment_json, transcript_json
@@ -69,7 +70,7 @@ async def transcribe(request: Request) -> Response:
             response = EventStream(messages, resources=stack.pop_all())
         else:
             transcript = await unless_hung_up(request.receive, finished_transcript(services.transcriber, job))
-            prepared = await unless_hung_up(request.receive, finishing.prepare(job, transcript))
+            prepared = await worked(request, finishing.prepare(job, transcript))
             response = await asyncio.to_thread(_response, await finishing.settle(prepared), view)
     return response
 
