@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import pytest
 
@@ -19,7 +21,13 @@ class Engine:
         self.hangs = False
         self.now = 0.0
         self.asked = asyncio.Event()
-        self.fitness = EngineFitness(self.probe, bound_s=0.01, fresh_s=60, hold_s=0.0, clock=lambda: self.now)
+        self.waits_for_cores = False
+        self.fitness = EngineFitness(
+            self.probe, bound_s=0.01, fresh_s=60, hold_s=0.0, clock=lambda: self.now, waited=self.waited_s
+        )
+
+    def waited_s(self) -> float:
+        return self.now if self.waits_for_cores else 0.0
 
     async def probe(self) -> None:
         self.probes += 1
@@ -117,6 +125,29 @@ async def test_an_engine_that_is_only_busy_is_not(engine: Engine) -> None:
     await engine.called()  # what was before the probe ends
 
     await check
+
+
+async def test_an_engine_that_no_core_is_free_for_is_not_replaced(engine: Engine) -> None:
+    engine.now += 100
+    engine.hangs = engine.waits_for_cores = True
+    await engine.fitness.check()
+    assert engine.probes == 1
+
+    engine.waits_for_cores = False
+    with pytest.raises(ModelUnavailable):
+        await engine.fitness.check()
+
+
+def test_time_without_a_core_is_counted() -> None:
+    """Two processes on one core: each waits for about as long as the other works."""
+    one_core = "import os, time; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    spin = f"{one_core}\nwhile time.process_time() < 0.3: pass"
+    told = "\nfrom deployments.fitness import waited_for_cores_s; print(waited_for_cores_s())"
+    rival = subprocess.Popen([sys.executable, "-c", spin])
+    found = subprocess.run([sys.executable, "-c", spin + told], check=True, capture_output=True, text=True)
+    rival.wait(timeout=60)
+
+    assert float(found.stdout) > 0.05
 
 
 async def test_many_failures_at_once_ask_the_engine_once(engine: Engine) -> None:
