@@ -77,6 +77,7 @@ class PipelineOptions(Settings):
     lanes_in_flight: int = Field(default=8, ge=1)
     diarizations_in_flight: int = Field(default=3, ge=1)
     lane_s: float = Field(default=120.0, ge=30)
+    window_s: float = Field(default=30.0, ge=5, le=30)
 
 
 class SheddingOptions(Settings):
@@ -217,5 +218,6 @@ class AppSettings(Settings):
         return PipelineSettings(
             lanes_in_flight=self.pipeline.lanes_in_flight,
             diarizations_in_flight=self.pipeline.diarizations_in_flight,
+            window_s=self.pipeline.window_s,
             plan=PlanSettings(lane_s=self.pipeline.lane_s),
         )

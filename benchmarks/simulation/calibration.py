@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.report import RESULTS
+from serve_app.audio.plan import WINDOW_S
 
 CALIBRATION = RESULTS / "calibration.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DecodeTime:
-    """Seconds that a batch of so many windows takes: base + by the seconds of speech in the longest of them."""
+class AudioTime:
+    """What work on windows takes: so many seconds, and more by the seconds of speech in the longest of them."""
 
     base_s: float
     per_audio_s: float
@@ -28,9 +29,10 @@ class Calibration:
 
     recording: str
     audio_s: float
-    encode_s: float  # a window, whatever is in it
+    encode_s: float  # a whole window, whatever is in it
+    short_encode: AudioTime  # a shorter one, by the speech in it
     identify_s: float  # the language of a window
-    decode: dict[int, DecodeTime]  # by windows in the batch
+    decode: dict[int, AudioTime]  # by windows in the batch
     residuals: tuple[float, ...]  # of decoding: measured / fitted, one a batch
     reached: tuple[float, ...]  # share of its chunk that each first attempt wrote down
     holes_per_chunk: float  # stretches inside it that were skipped
@@ -52,6 +54,9 @@ class Calibration:
     def windows_per_hour(self) -> float:
         return self.windows / self.audio_s * 3600
 
+    def encode_time(self, audio_s: float, *, window_s: float) -> float:
+        return min(self.short_encode.of(audio_s), self.encode_s) if window_s < WINDOW_S else self.encode_s
+
     def decode_time(self, n_windows: int, longest_s: float) -> float:
         """Return a batch's time; sizes that were not measured are in proportion to the largest that was."""
         if n_windows in self.decode:
@@ -65,7 +70,8 @@ class Calibration:
     @classmethod
     def from_json(cls, text: str) -> Calibration:
         value = json.loads(text)
-        value["decode"] = {int(n): DecodeTime(**fit) for n, fit in value["decode"].items()}
+        value["short_encode"] = AudioTime(**value["short_encode"])
+        value["decode"] = {int(n): AudioTime(**fit) for n, fit in value["decode"].items()}
         for name in ("residuals", "reached", "speech_s", "pause_s"):
             value[name] = tuple(value[name])
         return cls(**value)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.dataset import Item
-from benchmarks.simulation.calibration import Calibration, DecodeTime
+from benchmarks.simulation.calibration import AudioTime, Calibration
 from serve_app.audio.speech import speech_spans
 
 Result = TypeVar("Result")
@@ -25,7 +25,8 @@ HOP_S = 0.003  # one call over a handle, Serve's default mode
 class Measured:
     """What was seen. Times are in CPU seconds."""
 
-    encode_s: list[float] = field(default_factory=list)
+    encode_s: list[float] = field(default_factory=list)  # of whole windows
+    short_encode: list[tuple[float, float]] = field(default_factory=list)  # of others: seconds of audio, time
     identify_s: list[float] = field(default_factory=list)
     batches: list[tuple[int, float, float]] = field(default_factory=list)  # windows, longest audio, time
     media: list[tuple[float, float]] = field(default_factory=list)  # seconds of audio, time
@@ -35,6 +36,7 @@ class Measured:
     reached: list[float] = field(default_factory=list)
     holes: int = 0
     chunks: int = 0  # first attempts
+    windows: int = 0
     words: int = 0
     heard_s: float = 0.0
     probabilities: list[npt.NDArray[np.float32]] = field(default_factory=list)
@@ -57,11 +59,13 @@ def fitted(measured: Measured, item: Item, *, windows: int, batch: int) -> Calib
     for n, longest_s, cpu_s in measured.batches:
         by_size[n].append((longest_s, cpu_s))
     decode = {n: _line(points) for n, points in by_size.items()}
+    encode_s = float(np.median(measured.encode_s))
     spans = speech_spans(np.concatenate(measured.probabilities), duration_s=item.seconds)
     return Calibration(
         recording=item.id,
         audio_s=item.seconds,
-        encode_s=float(np.median(measured.encode_s)),
+        encode_s=encode_s,
+        short_encode=_line(measured.short_encode or [(item.seconds, encode_s)]),
         identify_s=float(np.median(measured.identify_s or measured.encode_s)),
         decode=decode,
         residuals=tuple(
@@ -86,13 +90,13 @@ def _per_audio_s(points: Sequence[tuple[float, float]]) -> float:
     return sum(cpu for _, cpu in points) / audio_s if audio_s else 0.0
 
 
-def _line(points: Sequence[tuple[float, float]]) -> DecodeTime:
+def _line(points: Sequence[tuple[float, float]]) -> AudioTime:
     """Fit a time that grows with the audio; never one that falls with it."""
     audio_s, cpu_s = np.array([p[0] for p in points]), np.array([p[1] for p in points])
     if len(points) < 3 or np.ptp(audio_s) < 1:
-        return DecodeTime(base_s=float(cpu_s.mean()), per_audio_s=0.0)
+        return AudioTime(base_s=float(cpu_s.mean()), per_audio_s=0.0)
     slope, base = np.polyfit(audio_s, cpu_s, 1)
     if slope < 0 or base < 0:
         slope = max(float((audio_s @ cpu_s) / (audio_s @ audio_s)), 0.0)
         base = 0.0
-    return DecodeTime(base_s=float(base), per_audio_s=float(slope))
+    return AudioTime(base_s=float(base), per_audio_s=float(slope))

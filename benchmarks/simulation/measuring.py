@@ -15,7 +15,7 @@ import numpy.typing as npt
 from benchmarks.dataset import Item
 from benchmarks.simulation.calibration import Calibration
 from benchmarks.simulation.fitting import Measured, fitted
-from serve_app.audio.plan import Chunk
+from serve_app.audio.plan import WINDOW_S, Chunk
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Recording, Span, read_span, sample_range
 from serve_app.audio.speech import with_context
 from serve_app.audio.windows import samples_needed
@@ -88,7 +88,11 @@ class MeasuredEngines:
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
         encode = partial(self._recognizer.encode, chunk.waveform(recording), options)
         window, cpu_s = await self._measured.alone(encode)
-        self._measured.encode_s.append(cpu_s)
+        if options.window_s < WINDOW_S:
+            self._measured.short_encode.append((chunk.duration_s, cpu_s))
+        else:
+            self._measured.encode_s.append(cpu_s)
+        self._measured.windows += 1
         future: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         self._waiting.append((window, chunk, future))
         if len(self._waiting) >= self._batch:
@@ -159,9 +163,9 @@ async def calibrate(settings: AppSettings, item: Item, *, say: Say = lambda _: N
         say(f"{item.id} in batches of {batch}")
         measured.reached, measured.holes, measured.chunks = [], 0, 0
         measured.words, measured.heard_s, measured.probabilities = 0, 0.0, []
-        before = len(measured.encode_s)
+        measured.windows = 0
         await _transcribed(settings, item, MeasuredEngines(settings, measured, batch=batch), diarize=batch > 1)
-    return fitted(measured, item, windows=len(measured.encode_s) - before, batch=max(_BATCHES))
+    return fitted(measured, item, windows=measured.windows, batch=max(_BATCHES))
 
 
 async def _transcribed(settings: AppSettings, item: Item, engines: MeasuredEngines, *, diarize: bool) -> None:

@@ -28,12 +28,12 @@ from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
 from serve_app.ports.speech import Recognition, RecognizeOptions
 
 FRAMES_PER_SECOND = 100  # of the log-mel features; the encoder halves it
-WINDOW_FRAMES = 3000  # 30 s: what the encoder was trained on
+WINDOW_S = 30.0  # what the encoder was trained on
 ALIGNMENT_STEP_S = 0.02
 MAX_TOKENS_PER_S = 10
 MARK_TOKENS = 20  # for timestamps
-TIGHT_MARGIN_FRAMES = 300  # silence after a tight chunk: the encoder was trained on windows with much of it
-TIGHT_STEP_FRAMES = 100  # lengths are rounded up to this, so that chunks can share a batch
+LEAST_SILENCE_S = 3.0  # behind the chunk in a shorter window: the encoder was trained on windows with much of it
+WINDOW_STEP_S = 1.0  # shorter windows are rounded up to this, so that chunks can share a batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,11 @@ class EncodedWindow:
     language: str
     language_probability: float
     options: RecognizeOptions
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the encoder was given less than it was trained on."""
+        return self.states.shape[1] < WINDOW_S * FRAMES_PER_SECOND / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,7 @@ class FasterWhisperRecognizer:
 
     def encode(self, waveform: Waveform, options: RecognizeOptions) -> EncodedWindow:
         """Encode up to 30 s, and detect the language if the options leave it open."""
-        output = self._model.encode(self._features(waveform, tight=options.tight))
+        output = self._model.encode(self._features(waveform, options.window_s))
         language, probability = options.language or "en", 1.0
         if options.language is None and self.multilingual:
             probabilities = self._language_probabilities(output, options.language_candidates)
@@ -104,13 +109,10 @@ class FasterWhisperRecognizer:
         """Return language -> probability, over the candidates if there are any."""
         return self._language_probabilities(self._model.encode(self._features(waveform)), candidates)
 
-    def _features(self, waveform: Waveform, *, tight: bool = False) -> npt.NDArray[np.float32]:
-        """Return (1, n_mels, n_frames): a whole window, or, tight, the waveform's length with a margin."""
-        features = self._model.feature_extractor(waveform, padding=160)[:, :WINDOW_FRAMES]
-        n_frames = WINDOW_FRAMES
-        if tight:
-            needed = features.shape[1] + TIGHT_MARGIN_FRAMES
-            n_frames = min(-(-needed // TIGHT_STEP_FRAMES) * TIGHT_STEP_FRAMES, WINDOW_FRAMES)
+    def _features(self, waveform: Waveform, window_s: float = WINDOW_S) -> npt.NDArray[np.float32]:
+        """Return (1, n_mels, n_frames): the waveform, and silence up to the end of a window of at least `window_s`."""
+        n_frames = round(encoded_s(len(waveform) / SAMPLE_RATE_HZ, window_s) * FRAMES_PER_SECOND)
+        features = self._model.feature_extractor(waveform, padding=160)[:, :n_frames]
         padded: npt.NDArray[np.float32] = np.pad(features, ((0, 0), (0, n_frames - features.shape[1])))
         return padded[None].astype(np.float32)
 
@@ -160,8 +162,8 @@ class FasterWhisperRecognizer:
         ]
 
     def _max_length(self, windows: Sequence[EncodedWindow], prompts: Sequence[Sequence[int]]) -> int:
-        """A tight window that goes on after its end repeats itself: it gets no more tokens than can be spoken in it."""
-        if not windows[0].options.tight:
+        """A short window that goes on after its end repeats itself: it gets no more tokens than can be spoken in it."""
+        if not windows[0].is_short:
             return int(self._model.max_length)
         spoken = round(max(w.duration_s for w in windows) * MAX_TOKENS_PER_S)
         return min(len(prompts[0]) + spoken + MARK_TOKENS, int(self._model.max_length))
@@ -173,7 +175,7 @@ class FasterWhisperRecognizer:
         ]
         by_language: dict[tuple[str, str], list[int]] = defaultdict(list)
         for i, window in enumerate(windows):
-            if window.options.tight:  # not trained on windows so short, it may begin again after the end
+            if window.is_short:  # not trained on such, it may begin again after the end
                 runs[i] = [run for run in runs[i] if run.start_s < window.duration_s]
             if runs[i]:
                 by_language[window.language, window.options.task].append(i)
@@ -198,7 +200,7 @@ class FasterWhisperRecognizer:
                 tokenizer,
                 [[*before, *(token for run in item for token in run.tokens)]],
                 self._from_array(window.states),
-                [min(math.ceil(window.duration_s * FRAMES_PER_SECOND), WINDOW_FRAMES)],
+                [math.ceil(min(window.duration_s, WINDOW_S) * FRAMES_PER_SECOND)],
             )[0]
             for window, item, before in zip(windows, runs, known, strict=True)
         ]
@@ -225,6 +227,12 @@ class FasterWhisperRecognizer:
         kept = {code: found[code] for code in candidates if code in found} or found
         total = sum(kept.values()) or 1.0
         return {code: p / total for code, p in kept.items()}
+
+
+def encoded_s(duration_s: float, window_s: float) -> float:
+    """Return how long a window the encoder is given for a chunk, when it may be as short as `window_s`."""
+    least_s = math.ceil((duration_s + LEAST_SILENCE_S) / WINDOW_STEP_S) * WINDOW_STEP_S
+    return min(max(window_s, least_s), WINDOW_S)
 
 
 def choose_language(probabilities: Mapping[str, float], hint: str | None) -> tuple[str, float]:

@@ -140,6 +140,7 @@ class TranscriptionPipeline:
                 account=options.account,
                 request_id=options.request_id,
                 priority=self._priority(listened.recording.duration_s),
+                window_s=self._settings.window_s,
             ),
             settings=self._settings,
             changed=tell,

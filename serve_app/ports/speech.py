@@ -78,7 +78,7 @@ class RecognizeOptions:
     priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings; lower goes first
     prefix: tuple[KnownText, ...] = ()  # the chunk's beginning; only what follows is returned, the last one is open
     beam_size: int | None = None  # None: the recognizer's own
-    tight: bool = False  # encode the chunk alone, not the whole window around it: for chunks of a few seconds
+    window_s: float = 30.0  # the encoder is given at least this much, silence included; less is cheaper and less exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

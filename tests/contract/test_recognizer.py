@@ -294,14 +294,14 @@ def known_words(recognition: Recognition, n: int, *, closed: bool) -> tuple[Know
 
 
 @pytest.mark.parametrize("closed", [False, True])
-@pytest.mark.parametrize("tight", [False, True])
+@pytest.mark.parametrize("window_s", [30.0, 0.0])
 def test_only_what_follows_the_known_beginning_is_written_down(
-    engine: FasterWhisperRecognizer, jfk: Waveform, closed: bool, tight: bool
+    engine: FasterWhisperRecognizer, jfk: Waveform, closed: bool, window_s: float
 ) -> None:
     (whole_text,) = heard(engine, (jfk, EN))
     prefix = known_words(whole_text, 5, closed=closed)
 
-    (rest,) = heard(engine, (jfk, replace(EN, prefix=prefix, tight=tight)))
+    (rest,) = heard(engine, (jfk, replace(EN, prefix=prefix, window_s=window_s)))
 
     assert words_in(text_of(rest)) == words_in(JFK)[5:]
     first = rest.segments[0].words[0]

@@ -130,7 +130,7 @@ class LiveSession:
             language_candidates=decode.candidates,
             prefix=decode.prefix,
             beam_size=1 if decode.kind == "partial" else None,
-            tight=True,
+            window_s=0.0,
             retry=decode.retry,
             request_id=self._id,
             priority=_REALTIME,

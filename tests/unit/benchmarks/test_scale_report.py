@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from benchmarks.scale.plan_cost import LengthCost
-from benchmarks.scale.real import RealRun, profile_with
+from benchmarks.scale.real import RealRun
 from benchmarks.scale.report import Findings, efficiency, scale_report
-from benchmarks.simulation.calibration import Calibration, DecodeTime
+from benchmarks.simulation.calibration import AudioTime, Calibration
 from benchmarks.simulation.scenarios import Outcome
 
 CALIBRATION = Calibration(
     recording="made up",
     audio_s=3600,
     encode_s=0.5,
+    short_encode=AudioTime(base_s=0.1, per_audio_s=0.02),
     identify_s=0.5,
-    decode={1: DecodeTime(base_s=1, per_audio_s=0), 2: DecodeTime(base_s=1, per_audio_s=0)},
+    decode={1: AudioTime(base_s=1, per_audio_s=0), 2: AudioTime(base_s=1, per_audio_s=0)},
     residuals=(1.0,),
     reached=(1.0,),
     holes_per_chunk=0,
@@ -83,11 +82,3 @@ def test_the_curve_has_every_size_of_every_work() -> None:
 def test_how_a_cost_grows_is_told_beside_it() -> None:
     table = scale_report(FINDINGS, command="").tables[-1]
     assert "power of 1.00 (plan) and 2.00 (coordinator)" in table.note
-
-
-def test_a_profile_for_so_many_recognizers_has_exactly_them() -> None:
-    config = profile_with(5, Path("/data"))
-    own = next(d for d in config["applications"][0]["deployments"] if d["name"] == "recognizer-base")
-    assert own["num_replicas"] == 5
-    assert "autoscaling_config" not in own
-    assert config["applications"][0]["args"]["data_dir"] == "/data"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.scale.plan_cost import growth
-from benchmarks.simulation.calibration import Calibration, DecodeTime
+from benchmarks.simulation.calibration import AudioTime, Calibration
 from benchmarks.simulation.clock import SimulatedLoop, simulate
 from benchmarks.simulation.deployment import Autoscaler, Deployment
 from benchmarks.simulation.engines import track_of
@@ -23,8 +23,9 @@ CALIBRATION = Calibration(
     recording="made up",
     audio_s=600,
     encode_s=0.5,
+    short_encode=AudioTime(base_s=0.1, per_audio_s=0.02),
     identify_s=0.5,
-    decode={1: DecodeTime(base_s=0.3, per_audio_s=0.02), 2: DecodeTime(base_s=0.6, per_audio_s=0.02)},
+    decode={1: AudioTime(base_s=0.3, per_audio_s=0.02), 2: AudioTime(base_s=0.6, per_audio_s=0.02)},
     residuals=(0.9, 1.1),
     reached=(1.0, 1.0, 0.7),
     holes_per_chunk=0.2,

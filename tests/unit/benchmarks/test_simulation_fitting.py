@@ -18,6 +18,7 @@ def measured() -> Measured:
     speech[100:400] = speech[600:1000] = 0.99
     return Measured(
         encode_s=[0.5, 0.4, 3.0],
+        short_encode=[(5.0, 0.1), (10.0, 0.15), (20.0, 0.25)],
         batches=[(2, audio_s, 0.6 + 0.02 * audio_s) for audio_s in (10.0, 20.0, 28.0)] + [(1, 9.0, 0.5), (1, 9.0, 0.7)],
         media=[(30, 0.03), (30, 0.05)],
         detect=[(60, 0.12)],
@@ -39,6 +40,12 @@ def test_a_batch_s_time_is_a_line_through_what_was_measured_and_a_mean_of_too_li
 
 def test_an_engine_that_was_kept_from_its_core_once_does_not_make_all_slow() -> None:
     assert fitted(measured(), ITEM, windows=12, batch=2).encode_s == 0.5
+
+
+def test_a_short_chunk_is_encoded_by_its_length_and_never_dearer_than_a_window() -> None:
+    found = fitted(measured(), ITEM, windows=12, batch=2)
+    assert found.encode_time(10, window_s=15) == pytest.approx(0.15)
+    assert found.encode_time(10, window_s=30) == found.encode_time(600, window_s=15) == 0.5
 
 
 def test_costs_are_those_of_a_second_of_audio() -> None:

@@ -276,6 +276,13 @@ async def test_the_request_reaches_every_chunk() -> None:
     assert studio.recognizer.identified == []
 
 
+async def test_chunks_are_encoded_in_the_windows_of_the_settings() -> None:
+    studio = Studio(SHORT, window_s=12.0)
+    await studio.transcript()
+
+    assert {told.window_s for _, told in studio.recognizer.calls} == {12.0}
+
+
 @pytest.mark.parametrize(("said", "priority"), [(SHORT, 1), (LONG, 2)])
 async def test_short_recordings_go_before_long_ones(said: Said, priority: int) -> None:
     studio = Studio(said)
@@ -382,8 +389,8 @@ async def test_a_request_that_takes_too_long_fails_and_leaves_nothing_running(st
     studio = Studio(LONG)
     getattr(studio, stuck).shut = True
 
-    with pytest.raises(ModelUnavailable, match=r"did not end within 0\.3 s") as raised:
-        await studio.events(replace(DIARIZED, deadline_s=0.3))
+    with pytest.raises(ModelUnavailable, match=r"did not end within 1 s") as raised:
+        await studio.events(replace(DIARIZED, deadline_s=1.0))
     assert raised.value.retry_after_s
     assert getattr(studio, stuck).cancelled > 0
     assert all(model.running == 0 for model in studio.models)
