@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
-import sys
-import tempfile
 import time
-import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -23,10 +20,10 @@ from benchmarks.audio import write_repeated
 from benchmarks.errors import ServiceRefused
 from benchmarks.job_client import JobClient, JobRun
 from benchmarks.kills_report import PAUSES_S, Aftermath, kills_report
+from benchmarks.own_service import OwnService, new_account, own_config, own_directory, running, write_config
 from benchmarks.report import RESULTS, write_report
 
 if TYPE_CHECKING:
-    from configs.settings import AppSettings
     from serve_app.adapters.database import Database
 
 SAMPLE = Path(__file__).parents[1] / "tests" / "data" / "sample_meeting.opus"
@@ -36,7 +33,6 @@ _REPETITIONS = (2, 4, 6)  # of the sample: recordings of 164, 327 and 491 second
 _PATIENCE_S = 900.0  # of a client, beyond the time of the kills
 _GRANTED = 10_000
 
-Result = TypeVar("Result")
 Say = Callable[[str], None]
 Recordings = Mapping[str, tuple[bytes, float]]
 """By name: a file and its seconds."""
@@ -58,7 +54,7 @@ class Killer:
             if time.monotonic() > until_s:
                 return
             target = self.chance.choice(TARGETS)
-            victims = await asyncio.to_thread(self.service.processes, target)
+            victims = await asyncio.to_thread(processes_of, self.service, target)
             if not victims:
                 self.killed[f"{target} (was away)"] += 1
                 continue
@@ -68,39 +64,32 @@ class Killer:
                 self.say(f"killed: {target}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class OwnService:
-    """The service of this measurement."""
+def processes_of(service: OwnService, target: str) -> list[int]:
+    """Return the processes of a deployment's replicas, or of the database."""
+    from configs.storage import embedded_server
 
-    url: str
-    settings: AppSettings
+    if target == DATABASE:
+        pid = embedded_server(service.settings.data_path()).pid()
+        return [] if pid is None else [pid]
+    import psutil
 
-    def processes(self, target: str) -> list[int]:
-        """Return the processes of a deployment's replicas, or of the database."""
-        from configs.storage import embedded_server
-
-        if target == DATABASE:
-            pid = embedded_server(self.settings.data_path()).pid()
-            return [] if pid is None else [pid]
-        import psutil
-
-        found = []
-        for ours in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error, IndexError):
-                if is_replica(ours.cmdline()[0], target):
-                    found.append(ours.pid)
-        return found
+    found = []
+    for ours in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error, IndexError):
+            if is_replica(ours.cmdline()[0], target):
+                found.append(ours.pid)
+    return found
 
 
 async def measure_kills(
     *, jobs: int, minutes: float, seed: int, command: str, results: Path = RESULTS, say: Say = lambda _: None
 ) -> str:
     """Start a service of its own, kill at it while jobs run, write the report and return it as Markdown."""
-    with _fresh_directory() as directory:
+    with own_directory() as directory:
         recordings = _recordings(directory)
         say("a service is started")
-        with _running(_profile(directory)) as service:
-            account_id, key = await _in_database(service, _paying_account)
+        with running(write_config(own_config(directory), directory)) as service:
+            account_id, key = await service.in_database(partial(new_account, plan="paid", credits_granted=_GRANTED))
             headers = {"Authorization": f"Bearer {key}"}
             async with httpx.AsyncClient(base_url=service.url, headers=headers, timeout=30, trust_env=False) as http:
                 say("undisturbed runs")
@@ -112,9 +101,7 @@ async def measure_kills(
                 runs = await _all_jobs(client, recordings, jobs=jobs, begun_within_s=30 * minutes, say=say)
                 killing.cancel()
                 await asyncio.wait([killing])
-            aftermath = await _in_database(
-                service, lambda database: _aftermath(database, account_id, runs, undisturbed)
-            )
+            aftermath = await service.in_database(lambda database: _aftermath(database, account_id, runs, undisturbed))
     report = kills_report(runs, undisturbed, killer.killed, client.seen, aftermath, seed=seed, command=command)
     return write_report(report, results)
 
@@ -166,25 +153,6 @@ def is_replica(title: str, deployment: str) -> bool:
     return begin == "ray::" and (not rest or rest[0] in ".: ")
 
 
-async def _paying_account(database: Database) -> tuple[str, str]:
-    from serve_app.admission.keys import new_key
-
-    account, key = await database.accounts.create(plan="paid"), new_key()
-    await database.keys.create(account.id, name="bench", digest=key.digest, prefix=key.prefix)
-    await database.ledger.grant(account.id, _GRANTED, reference=str(uuid.uuid4()))
-    return account.id, key.secret
-
-
-async def _in_database(service: OwnService, work: Callable[[Database], Awaitable[Result]]) -> Result:
-    from configs.storage import open_database
-
-    database = open_database(service.settings.database, service.settings.data_path())
-    try:
-        return await work(database)
-    finally:
-        await database.close()
-
-
 def _recordings(directory: Path) -> Recordings:
     made = {}
     for times in _REPETITIONS:
@@ -192,45 +160,3 @@ def _recordings(directory: Path) -> Recordings:
         audio_s = write_repeated(SAMPLE, path, times=times)
         made[f"{audio_s:.0f} s"] = path.read_bytes(), audio_s
     return made
-
-
-@contextmanager
-def _fresh_directory() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="hark-", dir="/tmp"))
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _profile(directory: Path) -> Path:
-    """Write the embedded profile over a data directory of its own, with the weights that are installed."""
-    import yaml
-
-    from configs.load import read_profile
-    from serve_app.adapters.weights import default_data_dir
-
-    data_dir = directory / "data"
-    data_dir.mkdir()
-    weights = Path(os.environ.get("HARK_DATA_DIR") or default_data_dir()) / "weights"
-    if weights.is_dir():
-        (data_dir / "weights").symlink_to(weights)
-    config = read_profile("embedded")
-    config["applications"][0]["args"]["data_dir"] = str(data_dir)
-    profile = directory / "profile.yaml"
-    profile.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return profile
-
-
-@contextmanager
-def _running(profile: Path) -> Iterator[OwnService]:
-    import yaml
-
-    from configs.load import app_settings
-    from serve_app.cli.service import started_service
-
-    environment = {name: value for name, value in os.environ.items() if name != "HARK_DATABASE_URL"}
-    command = (sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))
-    with started_service(command, environment=environment) as url:
-        settings = app_settings(yaml.safe_load(profile.read_text(encoding="utf-8")))
-        yield OwnService(url=url, settings=settings)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -13,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.audio import write_excerpt
 from benchmarks.dataset import Item
 from benchmarks.errors import ServiceRefused
 from benchmarks.hark_client import HarkClient
 from benchmarks.load.gauges import process_name
+from benchmarks.own_service import fix_replicas, own_config, own_directory, running, write_config
 
 _WARM_UP_S = 20.0
 
@@ -88,39 +85,8 @@ def _cpu_by_name() -> dict[str, float]:
 @contextmanager
 def own_service(recognizers: int) -> Iterator[str]:
     """Run the embedded profile with so many recognizers over a data directory of its own; yield its URL."""
-    import yaml
-
-    from serve_app.adapters.weights import default_data_dir
-    from serve_app.cli.service import started_service
-
-    directory = Path(tempfile.mkdtemp(prefix="hark-", dir="/tmp"))
-    try:
-        data_dir = directory / "data"
-        data_dir.mkdir()
-        weights = Path(os.environ.get("HARK_DATA_DIR") or default_data_dir()) / "weights"
-        if weights.is_dir():
-            (data_dir / "weights").symlink_to(weights)
-        profile = directory / "profile.yaml"
-        profile.write_text(yaml.safe_dump(profile_with(recognizers, data_dir)), encoding="utf-8")
-        environment = {name: value for name, value in os.environ.items() if name != "HARK_DATABASE_URL"}
-        environment["HARK_DATA_DIR"] = str(data_dir)
-        command = (sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))
-        with started_service(command, environment=environment) as url:
-            yield url
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def profile_with(recognizers: int, data_dir: Path) -> dict[str, Any]:
-    """Return the embedded profile with a fixed number of recognizers, and room for them on any machine."""
-    from configs.load import read_profile
-
-    config = read_profile("embedded")
-    application = config["applications"][0]
-    application["args"]["data_dir"] = str(data_dir)
-    for deployment in application["deployments"]:
-        if deployment["name"] == "recognizer-base":
-            deployment.pop("autoscaling_config", None)
-            deployment["num_replicas"] = recognizers
-            deployment["ray_actor_options"] = {"num_cpus": 0.1}
-    return config
+    with own_directory() as directory:
+        config = own_config(directory)
+        fix_replicas(config, "recognizer-base", recognizers)
+        with running(write_config(config, directory)) as service:
+            yield service.url

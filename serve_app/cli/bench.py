@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from serve_app.cli.bench_cluster import load, peers, scale
+from serve_app.cli.bench_cluster import load, nodes, peers, scale
 from serve_app.cli.bench_running import DEFAULT_URL, Results, Url, command, names, require_packages, run, say
 
 Model = Annotated[str | None, typer.Option(help="Model to ask the service for; its own default when left out.")]
@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     bench.command("realtime")(realtime)
     bench.command("load")(load)
     bench.command("scale")(scale)
+    bench.command("nodes")(nodes)
     bench.command("peers")(peers)
     app.add_typer(bench, name="bench")
 

@@ -1,4 +1,4 @@
-"""`hark bench load`, `scale` and `peers`: the service as the system it is, under load, in numbers, beside others."""
+"""`hark bench load`, `scale`, `nodes` and `peers`: the service as the system it is, in numbers, beside others."""
 
 from __future__ import annotations
 
@@ -105,6 +105,22 @@ def scale(
         fresh_calibration=calibrate,
     )
     run(measure_scale(asked, command=command(), results=results or RESULTS, say=say))
+
+
+def nodes(
+    *,
+    clients: Annotated[int, typer.Option(min=2, help="Asking one after the other; half of them send again once.")] = 6,
+    jobs: Annotated[int, typer.Option(min=0, help="At once, beside the requests.")] = 2,
+    seconds: Annotated[float, typer.Option(min=5, help="Of load for each thing that is done, at least.")] = 30.0,
+    only: Annotated[str, typer.Option(help="Comma-separated parts of the names of what is done; '' for all.")] = "",
+    results: Results = None,
+) -> None:
+    """A service of its own on three nodes loses replicas, controller, node and database, and is changed, under load."""
+    from benchmarks.nodes.measure import Asking, measure_nodes
+    from benchmarks.report import RESULTS
+
+    asking = Asking(clients=clients, jobs_at_once=jobs, window_s=seconds, only=tuple(names(only)))
+    run(measure_nodes(asking, command=command(), results=results or RESULTS, say=say))
 
 
 def peers(

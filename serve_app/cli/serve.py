@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,9 +94,8 @@ def serve(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    os.environ.update({k: v for k, v in SERVE_ENVIRONMENT.items() if k not in os.environ})
+    os.environ.update(serve_environment(os.environ))
     os.environ.update(_tracing())
-    os.environ.update({name: str(_free_port(usual)) for name, usual in OWN_PORTS.items() if name not in os.environ})
     os.environ["HARK_DATA_DIR"] = str(settings.data_path())
     try:
         with running_database(settings):
@@ -104,6 +104,13 @@ def serve(
         console.print(f"[red]{fault}[/]")
         raise typer.Exit(1) from fault
     raise typer.Exit(code)
+
+
+def serve_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what Ray's processes must find in their environment when they start, as far as it is not there."""
+    ports = {name: usual for name, usual in OWN_PORTS.items() if name not in environ}
+    usual = {name: value for name, value in SERVE_ENVIRONMENT.items() if name not in environ}
+    return usual | {name: str(_free_port(port)) for name, port in ports.items()}
 
 
 def _tracing() -> dict[str, str]:
