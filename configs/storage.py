@@ -23,6 +23,7 @@ class DatabaseSettings(Settings):
 
     url: str | None = Field(default=None, repr=False)
     pool_size: int = Field(default=8, ge=1)  # connections of each ingress replica and job worker
+    patience_s: float = Field(default=10.0, ge=0)  # requests wait for so long, from the beginning of an outage
 
 
 class S3Options(Settings):
@@ -49,11 +50,15 @@ def embedded_server(data_dir: Path) -> EmbeddedPostgres:
     return EmbeddedPostgres(data_dir / "postgres")
 
 
-def open_database(settings: DatabaseSettings, data_dir: Path) -> Database:
-    """Return the database; the embedded server must have been started."""
+def open_database(settings: DatabaseSettings, data_dir: Path, *, patient: bool = False) -> Database:
+    """Return the database; the embedded server must have been started. `patient`: wait for it as the settings say."""
     from serve_app.adapters.database import Database
 
-    return Database(settings.url or embedded_server(data_dir).url, pool_size=settings.pool_size)
+    return Database(
+        settings.url or embedded_server(data_dir).url,
+        pool_size=settings.pool_size,
+        patience_s=settings.patience_s if patient else 0.0,
+    )
 
 
 def open_objects(settings: StorageSettings, data_dir: Path) -> tuple[ObjectStore, UrlSigner | None]:

@@ -48,12 +48,12 @@ def bind_ingress(
         app_name = serve.get_replica_context().app_name
         keep_up = database_keeper(settings)
         keep_up()
-        database = open_database(settings.database, settings.data_path())
+        database = open_database(settings.database, settings.data_path(), patient=True)
         objects, url_signer = open_objects(settings.storage, settings.data_path())
         meter = RayMeter()
         spool_dir = settings.data_path() / "spool"
         backlog = Backlog(settings.shedding.shedding_settings())
-        watch = StateWatch(meter, backlog=lambda: job_backlog(database.sql), spool_dir=spool_dir)
+        watch = StateWatch(meter, backlog=lambda: job_backlog(database.at_once), spool_dir=spool_dir)
         return create_app(
             Services(
                 transcriber=RemoteTranscriber(

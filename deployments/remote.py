@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -20,7 +20,9 @@ from ray.serve.handle import DeploymentHandle
 from deployments.tracing import traced
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording, Span, Waveform
-from serve_app.errors import InternalError, ModelQueueFull, ModelUnavailable, SpeechError
+from serve_app.errors import InternalError, ModelQueueFull, ModelUnavailable, ReplicaLost, SpeechError
+from serve_app.pipeline.again import PersistentTranscriber
+from serve_app.pipeline.fan_out import RetrySettings
 from serve_app.pipeline.shedding import Backlog
 from serve_app.ports.speech import (
     DecodedBlock,
@@ -63,7 +65,7 @@ async def _value(samples: object) -> object:
 def speech_errors(call: Callable[Params, Awaitable[Result]]) -> Callable[Params, Awaitable[Result]]:
     """Let only SpeechErrors out of a deployment's method; the rest is the deployment's own fault."""
 
-    @functools.wraps(call)
+    @wraps(call)
     async def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> Result:
         try:
             return await call(*args, **kwargs)
@@ -80,10 +82,15 @@ def translated(error: BaseException) -> SpeechError:
     if isinstance(error, RayTaskError) and isinstance(error.cause, Exception):
         return translated(error.cause)  # before SpeechError: Ray raises a mixture of both, made up on the spot
     if isinstance(error, SpeechError):
-        return error
+        # A loss further behind: the call was tried again there, and the replica that tells of it lives.
+        lost = isinstance(error, ReplicaLost)
+        return ModelUnavailable(error.message, retry_after_s=error.retry_after_s) if lost else error
+    if isinstance(error, RayActorError):
+        kind = type(error).__name__
+        return ReplicaLost(f"A replica of a model was lost ({kind}); try again shortly.", retry_after_s=2)
     if isinstance(error, BackPressureError):
         return ModelQueueFull("The queue in front of the model is full; try again shortly.", retry_after_s=2)
-    if isinstance(error, RayActorError | RayServeException | RayError | TimeoutError | ConnectionError):
+    if isinstance(error, RayServeException | RayError | TimeoutError | ConnectionError):
         kind = type(error).__name__
         return ModelUnavailable(f"A model deployment is not available ({kind}); try again shortly.", retry_after_s=5)
     return InternalError(f"A model failed ({type(error).__name__}).")
@@ -180,15 +187,19 @@ class RemoteDiarizer:
 
 
 class RemoteTranscriber:
-    """Implements ports.Transcriber. Refuses at once what would wait for too long, before any work is done for it."""
+    """Implements ports.Transcriber, on another replica of the coordinator when one is lost.
+
+    Refuses at once what would wait for too long, before any work is done for it.
+    """
 
     def __init__(self, handle: DeploymentHandle, backlog: Backlog) -> None:
-        self._transcribe = handle.options(stream=True).transcribe
+        transcribe = handle.options(stream=True).transcribe
+        self._transcriber = PersistentTranscriber(partial(answers_of, transcribe), RetrySettings())
         self._backlog = backlog
 
     async def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncGenerator[TranscribeEvent]:
         with self._backlog.admitted(options.account, deadline_s=options.deadline_s) as request:
-            async with aclosing(answers_of(self._transcribe, source, options)) as events:
+            async with aclosing(self._transcriber.transcribe(source, options)) as events:
                 async for event in events:
                     if isinstance(event, Progress):
                         request.learned(event)

@@ -25,6 +25,7 @@ SpeechError
 ├── InternalError             500  INTERNAL_ERROR
 ├── DatabaseUnavailable       503  DATABASE_UNAVAILABLE
 ├── ModelUnavailable          503  STT_UPSTREAM_UNAVAILABLE
+│   └── ReplicaLost           503  STT_UPSTREAM_UNAVAILABLE
 └── StorageUnavailable        503  STORAGE_UNAVAILABLE
 """
 
@@ -223,6 +224,10 @@ class ModelUnavailable(SpeechError):
 
     status = 503
     error_code = "STT_UPSTREAM_UNAVAILABLE"
+
+
+class ReplicaLost(ModelUnavailable):
+    """The replica that ran a call is gone; another one can be asked the same."""
 
 
 class ModelLoading(SpeechError):

@@ -1,16 +1,23 @@
-"""`hark-haproxy`: HAProxy as Ray Serve starts it, which then tells the client's address.
+"""`hark-haproxy`: HAProxy as Ray Serve starts it, which then tells the client's address, and faults as we tell them.
 
 Ray Serve writes a configuration without `option forwardfor`, so that every client would have the proxy's address, and
 all anonymous callers one allowance. Serve starts this instead (RAY_SERVE_HAPROXY_BINARY_PATH); it completes the
 configuration and becomes HAProxy. Addresses arrive as the last hop of X-Forwarded-For.
+
+Where an ingress replica dies with a request, HAProxy answers with a page that Serve wrote, a 500 of plain text. It is
+replaced by the error JSON that clients know, with the Retry-After that they are told to go by.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 from pathlib import Path
 
+RETRY_AFTER_S = 1  # another replica is there, or will be within seconds
+_ERROR_FILE = re.compile(r"^ *errorfile 50[234] (\S+)$", re.MULTILINE)
 OPTION = "    option forwardfor\n"
 _DEFAULTS = "defaults\n"
 
@@ -23,7 +30,10 @@ def main() -> None:
     arguments = sys.argv[1:]
     if "-f" in arguments:
         path = Path(arguments[arguments.index("-f") + 1])
-        path.write_text(with_client_address(path.read_text(encoding="utf-8")), encoding="utf-8")
+        configuration = path.read_text(encoding="utf-8")
+        path.write_text(with_client_address(configuration), encoding="utf-8")
+        for page in error_files(configuration):
+            page.write_bytes(error_page())
     binary = get_haproxy_binary()
     os.execv(binary, [binary, *arguments])  # noqa: S606 - the program that Serve would have started
 
@@ -36,6 +46,30 @@ def with_client_address(configuration: str) -> str:
     if not defaults:
         raise ValueError("HAProxy's configuration has no section of defaults")
     return before + defaults + OPTION + after
+
+
+def error_files(configuration: str) -> set[Path]:
+    """Return the files with what the proxy answers when no replica does."""
+    return {Path(name) for name in _ERROR_FILE.findall(configuration)}
+
+
+def error_page() -> bytes:
+    """Return a whole HTTP response: the error JSON of docs/api.md."""
+    fault = {
+        "error": "What worked on this request is gone; send it again.",
+        "error_code": "STT_UPSTREAM_UNAVAILABLE",
+        "details": {},
+        "request_id": None,
+    }
+    body = json.dumps(fault).encode()
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\n"
+        "Content-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"Retry-After: {RETRY_AFTER_S}\r\n"
+        "\r\n"
+    )
+    return head.encode() + body
 
 
 if __name__ == "__main__":

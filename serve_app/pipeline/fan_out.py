@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,27 +22,33 @@ class RetrySettings:
     first_pause_s: float = 0.2  # doubles with every attempt; a replica that died is back after some 5 s
     longest_pause_s: float = 4.0
 
+    def pauses_s(self) -> Iterator[float]:
+        """Yield the pauses between the attempts."""
+        pause_s = self.first_pause_s
+        for _ in range(self.attempts - 1):
+            yield pause_s
+            pause_s = min(2 * pause_s, self.longest_pause_s)
+
 
 async def with_retries(call: Callable[[], Awaitable[Result]], settings: RetrySettings) -> Result:
     """Await `call()`, again after a replica's death, a full queue or a timeout.
 
     Raises what the last attempt raised; a timeout becomes ModelUnavailable.
     """
-    pause_s = settings.first_pause_s
-    for attempt in range(1, settings.attempts + 1):
+    for pause_s in (*settings.pauses_s(), None):
         try:
             async with asyncio.timeout(settings.timeout_s):
                 return await call()
         except (ModelUnavailable, ModelQueueFull):
-            if attempt == settings.attempts:
+            if pause_s is None:
                 raise
         except TimeoutError:
-            if attempt == settings.attempts:
+            if pause_s is None:
                 raise ModelUnavailable(
-                    f"A model gave no answer within {settings.timeout_s:g} s, {attempt} times.", retry_after_s=5
+                    f"A model gave no answer within {settings.timeout_s:g} s, {settings.attempts} times.",
+                    retry_after_s=5,
                 ) from None
         await asyncio.sleep(pause_s)
-        pause_s = min(2 * pause_s, settings.longest_pause_s)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 

@@ -15,6 +15,7 @@ from serve_app.audio.recording import SAMPLE_RATE_HZ, Block, Recording, Span
 from serve_app.audio.snr import FrameMeter, estimate_snr_db
 from serve_app.audio.speech import Probabilities, detection_spans, speech_spans, weakest_frame, with_context
 from serve_app.errors import CorruptMedia
+from serve_app.pipeline.again import PersistentDecoder
 from serve_app.pipeline.fan_out import cancelling_group, with_retries
 from serve_app.pipeline.settings import PipelineSettings
 from serve_app.ports.speech import MediaDecoder, MediaFile, Progress, SampleStore, VoiceDetector
@@ -41,6 +42,7 @@ async def listen(
     report: Callable[[Progress], None],
 ) -> Listened:
     """Decode and detect side by side. Raises what the decoder raises, CorruptMedia when there is no sample."""
+    decoder = PersistentDecoder(decoder, settings.retries)
     blocks: list[Block] = []
     warnings: list[Warning] = []
     found: list[asyncio.Task[Probabilities]] = []

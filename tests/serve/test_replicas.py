@@ -30,6 +30,28 @@ def test_a_replica_killed_in_mid_file_costs_no_word(
     service.wait_until_ready({deployment: 2})
 
 
+def test_a_coordinator_killed_in_mid_file_costs_no_word_and_nothing_is_told_twice(
+    service: OwnService, meeting: bytes, undisturbed: dict[str, Any]
+) -> None:
+    with service.events(meeting) as events:
+        told = []
+        for name, data in events:
+            told.append((name, data))
+            if name == "segment":
+                (victim,) = service.replicas("transcription")
+                victim.kill()
+                break
+        told.extend(events)
+    name, data = told[-1]
+    assert name == "done", data
+    assert without_id(data["transcript"]) == undisturbed
+    starts = [data["start"] for name, data in told if name == "segment"]
+    assert starts == sorted(set(starts))
+    shares = [data["done"] for name, data in told if name == "progress"]
+    assert shares == sorted(shares)
+    service.wait_until_ready({"transcription": 1})
+
+
 @pytest.mark.parametrize("n_replicas", [1, 3])
 def test_a_transcript_does_not_depend_on_the_number_of_replicas(
     service: OwnService, meeting: bytes, undisturbed: dict[str, Any], n_replicas: int

@@ -15,6 +15,7 @@ from serve_app.adapters.database.jobs import SqlJobs
 from serve_app.adapters.database.keys import SqlKeys
 from serve_app.adapters.database.ledger import SqlLedger
 from serve_app.adapters.database.limits import SqlLeases, SqlQuotas
+from serve_app.adapters.database.outage import PatientConnect
 from serve_app.adapters.database.passages import SqlPassages
 from serve_app.adapters.database.sql import Sql, unavailable_when_down
 from serve_app.adapters.database.transcripts import SqlTranscripts
@@ -60,7 +61,8 @@ class Database(Transaction):
     """The stores on a pool: each call is a transaction of its own. Connects at first use; belongs to one event loop.
 
     `url` is libpq's, e.g. postgresql://user:password@host/name. At most `pool_size` connections are open; a call waits
-    `pool_timeout_s` for one, then `statement_timeout_s` for its statement, of which `lock_timeout_s` for locks.
+    `pool_timeout_s` for one, then `statement_timeout_s` for its statement, of which `lock_timeout_s` for locks. In the
+    first `patience_s` of an outage callers wait for its end.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Database(Transaction):
         pool_timeout_s: float = 5.0,
         statement_timeout_s: float = 10.0,
         lock_timeout_s: float = 5.0,
+        patience_s: float = 0.0,
     ) -> None:
         from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -89,7 +92,9 @@ class Database(Transaction):
             pool_recycle=1800,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": session},
         )
-        super().__init__(Sql(self._engine.connect))
+        self._connect = PatientConnect(self._engine.connect, patience_s=patience_s)
+        super().__init__(Sql(self._connect))
+        self.at_once = Sql(self._engine.connect)  # for those who ask whether it is there
         self.leases: LeaseStore = SqlLeases(self.sql)
         self.quotas: QuotaStore = SqlQuotas(self.sql)
 
@@ -99,12 +104,12 @@ class Database(Transaction):
 
     async def ping(self) -> None:
         """Raise DatabaseUnavailable unless the database answers."""
-        await self.sql.value("SELECT 1")
+        await self.at_once.value("SELECT 1")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Lend the stores for one transaction: committed at the end of the block, undone by an exception in it."""
-        async with unavailable_when_down(), self._engine.connect() as pooled:
+        async with unavailable_when_down(), self._connect() as pooled:
             connection = await pooled.execution_options(isolation_level="READ COMMITTED")
             async with connection.begin():
                 yield Transaction(Sql(lambda: _lent(connection)))

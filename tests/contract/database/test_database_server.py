@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from serve_app.adapters.database import Database, EmbeddedPostgres, ServerError
+from serve_app.errors import DatabaseUnavailable
 
 USE_AND_DIE = """
 import os, signal, sys
@@ -71,6 +73,21 @@ async def test_it_keeps_what_was_committed_when_it_is_killed(server: EmbeddedPos
             server.start()
             assert server.url == url
             assert await database.ledger.balance(account.id) == 7  # the same pool, without being told
+
+
+async def test_who_calls_while_it_is_away_is_answered_when_it_is_back(server: EmbeddedPostgres) -> None:
+    async with Database(server.url, patience_s=60) as database:
+        await database.ping()
+        pid = server.pid()
+        assert pid is not None
+        killed(pid)
+        waiting = asyncio.create_task(database.accounts.create())
+        with pytest.raises(DatabaseUnavailable):
+            await database.ping()  # which tells whether it is there
+        assert not waiting.done()
+        await asyncio.to_thread(server.start)
+        account = await waiting
+        assert await database.accounts.get(account.id) == account
 
 
 def test_it_is_started_again_though_the_system_still_counts_the_killed_one(server: EmbeddedPostgres) -> None:

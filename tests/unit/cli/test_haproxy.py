@@ -1,10 +1,13 @@
-"""The proxy tells the client's address."""
+"""The proxy tells the client's address, and faults as the service tells them."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from serve_app.cli.haproxy import OPTION, with_client_address
+from serve_app.cli.haproxy import OPTION, error_files, error_page, with_client_address
 
 
 def test_the_option_is_added_to_the_defaults_once() -> None:
@@ -16,3 +19,17 @@ def test_the_option_is_added_to_the_defaults_once() -> None:
 def test_a_configuration_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="defaults"):
         with_client_address("global\n")
+
+
+def test_every_page_for_a_request_without_a_replica_is_found() -> None:
+    configuration = "defaults\n    errorfile 502 /run/a/500.http\n    errorfile 503 /run/b.http\n    errorfile 408 /c\n"
+    assert error_files(configuration) == {Path("/run/a/500.http"), Path("/run/b.http")}
+
+
+def test_the_page_is_a_response_that_tells_clients_to_come_back() -> None:
+    head, _, body = error_page().partition(b"\r\n\r\n")
+    status, *headers = head.decode().split("\r\n")
+    told = dict(header.split(": ") for header in headers)
+    assert status == "HTTP/1.1 503 Service Unavailable"
+    assert (told["Content-Length"], int(told["Retry-After"]) > 0) == (str(len(body)), True)
+    assert json.loads(body)["error_code"] == "STT_UPSTREAM_UNAVAILABLE"

@@ -1,0 +1,53 @@
+"""Connections to a database that may be away for a moment, as one is that was killed and is started again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from serve_app.ports.speech import Clock
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    Connecting = AbstractAsyncContextManager[AsyncConnection]
+
+_PAUSE_S = 0.2
+
+
+class PatientConnect:
+    """Waits for the database during the first `patience_s` of an outage; once it is older, callers are told at once.
+
+    Only connecting is tried again: no statement has been sent by then.
+    """
+
+    def __init__(self, connect: Callable[[], Connecting], *, patience_s: float, clock: Clock = time.monotonic) -> None:
+        self._connect = connect
+        self._patience_s = patience_s
+        self._clock = clock
+        self._away_since_s: float | None = None
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[AsyncConnection]:
+        async with AsyncExitStack() as stack:
+            yield await self._connected(stack)
+
+    async def _connected(self, stack: AsyncExitStack) -> AsyncConnection:
+        from sqlalchemy.exc import OperationalError
+
+        while True:
+            try:
+                connection = await stack.enter_async_context(self._connect())
+            except (OperationalError, OSError):
+                now_s = self._clock()
+                if self._away_since_s is None:
+                    self._away_since_s = now_s
+                if now_s - self._away_since_s >= self._patience_s:
+                    raise
+            else:
+                self._away_since_s = None
+                return connection
+            await asyncio.sleep(_PAUSE_S)

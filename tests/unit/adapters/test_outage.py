@@ -1,0 +1,105 @@
+"""A database that goes away: its first seconds of absence are waited for, later ones are told at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from serve_app.adapters.database import outage
+from serve_app.adapters.database.outage import PatientConnect
+
+AWAY = OperationalError("connect", {}, OSError("nobody listens"))
+
+
+class Flickering:
+    """A database that is away, or there, at each time it is tried; trying takes a second. Counts open connections."""
+
+    def __init__(self, there: Sequence[bool]) -> None:
+        self.there = list(there)
+        self.tried = self.open = 0
+        self.tried_thrice = asyncio.Event()
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Any]:
+        self.tried += 1
+        if self.tried == 3:
+            self.tried_thrice.set()
+        if not self.there[min(self.tried, len(self.there)) - 1]:
+            raise AWAY
+        self.open += 1
+        try:
+            yield self
+        finally:
+            self.open -= 1
+
+    def patient(self, patience_s: float) -> PatientConnect:
+        return PatientConnect(self.connect, patience_s=patience_s, clock=lambda: float(self.tried))
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outage, "_PAUSE_S", 0.0)
+
+
+async def test_a_moment_of_absence_is_not_noticed() -> None:
+    database = Flickering([False, False, True])
+    async with database.patient(5)() as connection:
+        assert (connection, database.open) == (database, 1)
+    assert database.open == 0
+
+
+async def test_an_outage_is_told_when_it_lasts() -> None:
+    database = Flickering([False])
+    with pytest.raises(OperationalError):
+        async with database.patient(5)():
+            pass
+    assert database.tried == 6
+
+
+async def test_an_old_outage_is_told_at_once() -> None:
+    database = Flickering([False])
+    connect = database.patient(5)
+    for _ in range(2):
+        before = database.tried
+        with pytest.raises(OperationalError):
+            async with connect():
+                pass
+    assert database.tried - before == 1
+
+
+async def test_each_outage_is_waited_for_anew() -> None:
+    database = Flickering([False, True, *[False] * 4, True])
+    connect = database.patient(5)
+    for _ in range(2):
+        async with connect():
+            pass
+    assert database.tried == 7
+
+
+async def test_what_fails_on_a_connection_is_not_done_again() -> None:
+    database = Flickering([True])
+    with pytest.raises(OperationalError):
+        async with database.patient(5)():
+            raise AWAY
+    assert (database.tried, database.open) == (1, 0)
+
+
+async def test_who_gives_up_waiting_leaves_nothing() -> None:
+    database = Flickering([False])
+    connect = PatientConnect(database.connect, patience_s=5, clock=lambda: 0.0)
+
+    async def call() -> None:
+        async with connect():
+            pass
+
+    waiting = asyncio.create_task(call())
+    await database.tried_thrice.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert database.open == 0
