@@ -22,8 +22,11 @@ from deployments.engines.silero_stream import SileroStream, SileroStreams
 from deployments.logs import use_serve_log
 from deployments.metrics import RayMeter
 from deployments.remote import RemoteDiarizer, RemoteRecognizer
+from deployments.remote_language import RemoteLanguageModel
+from deployments.text_services import is_ready
 from serve_app.audio.recording import Waveform
-from serve_app.ports.streaming import Enhancement, ListenedSound, OpenEnhancer
+from serve_app.insights.refine import EditRefiner
+from serve_app.ports.streaming import Enhancement, ListenedSound, OpenEnhancer, Refiner, UnchangedRefiner
 from serve_app.streaming.speakers import UtteranceVoices
 
 if TYPE_CHECKING:
@@ -75,6 +78,18 @@ def local_listeners() -> Callable[[], VoiceListener]:
     return lambda: LocalListener(network.open(), thread)
 
 
+def open_refiner(settings: AppSettings) -> Refiner:
+    """Return what puts right what sessions with a context hear, by the profile's first language model.
+
+    The model is asked only where its weights are: a session wakes one that rests, but fetches none.
+    """
+    name = next(iter(settings.language_models), None)
+    if name is None:
+        return UnchangedRefiner()
+    model = RemoteLanguageModel(serve.get_deployment_handle(f"language-model-{name}", app_name=MAIN_APP))
+    return EditRefiner(model, ready=lambda: is_ready(settings, name))
+
+
 def bind_sockets(settings: AppSettings, *, route: Route) -> Application:
     """Bind the sockets of one dialect."""
 
@@ -85,7 +100,7 @@ def bind_sockets(settings: AppSettings, *, route: Route) -> Application:
 
         use_serve_log()
         database_keeper(settings)()
-        database = open_database(settings.database, settings.data_path())
+        database = open_database(settings.database, settings.data_path(), patient=True)
         app = SocketApp(
             StreamServices(
                 shared=CallerServices(
@@ -105,6 +120,7 @@ def bind_sockets(settings: AppSettings, *, route: Route) -> Application:
                 voices=UtteranceVoices(RemoteDiarizer(serve.get_deployment_handle("diarizer", app_name=MAIN_APP)))
                 if settings.diarizer
                 else None,
+                refiner=open_refiner(settings),
                 settings=settings.realtime.socket_settings(),
             ),
             route=route,

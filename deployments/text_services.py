@@ -70,7 +70,7 @@ def open_text_services(settings: AppSettings, *, app_name: str, database: Databa
         index=TranscriptIndex(embedder=embedder, store=database.passages) if embedder else None,
         chats=database.chats,
         results=database.insights,
-        is_ready=lambda name: _is_ready(settings, name),
+        is_ready=lambda name: is_ready(settings, name),
         limits=TextLimits(
             max_translated_chars=limits.max_chars if limits else 0,
             max_translated_texts=limits.max_texts if limits else 0,
@@ -81,7 +81,7 @@ def open_text_services(settings: AppSettings, *, app_name: str, database: Databa
     )
 
 
-def _is_ready(settings: AppSettings, name: str) -> bool:
+def is_ready(settings: AppSettings, name: str) -> bool:
     """Tell whether the weights of a model are there, or come with its engine; unknown models are others' business."""
     options = settings.language_models.get(name)
     return options is None or options.on_hub or settings.weights_path(options.weights).is_dir()

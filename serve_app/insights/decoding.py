@@ -36,9 +36,15 @@ class Asker:
 
     async def fill(self, shape: type[ShapeT], text: str, task: str, *, max_tokens: int | None = None) -> ShapeT:
         """Return the shape as the model filled it in; what it did not bring to an end is left out."""
+        return await self.judge(shape, conversation(text, task), max_tokens=max_tokens)
+
+    async def judge(
+        self, shape: type[ShapeT], messages: Sequence[ChatMessage], *, max_tokens: int | None = None
+    ) -> ShapeT:
+        """Return the shape as `fill` does, for a conversation of another kind."""
         options = self._options(max_tokens, schema_of(shape))
         async with self.slots:
-            answer = await self.model.generate(conversation(text, task), options)
+            answer = await self.model.generate(messages, options)
         return read(shape, answer.text)
 
     async def write(

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from serve_app.insights.shapes import EditShape
-from serve_app.insights.sounds import alikeness, folded, sound_of
+from serve_app.insights.sounds import Sounding, alikeness, folded, how_alike, sounding
 
 _MARKS = frozenset(".,?!;:…¿¡。、，？！।؟")
 _ENDS = frozenset(".?!…。？！।؟")
 _LEAST_ALIKE = 0.55  # of a name and what was heard for it
+_DOUBTFUL = 0.72  # alike enough to ask a reader, who takes most words for a name that are given the choice
 _SURE = 0.8  # alike enough to need nobody's consent
 _LONGEST_NAME = 4  # words
 
@@ -56,36 +57,59 @@ def sure_names(words: Sequence[str], terms: Sequence[str]) -> list[Edit]:
     These are terms that only stand in other letters' case, and names heard almost as they are: of several words, or
     of one that the recognizer took for a name too.
     """
+    stretches = _Stretches(words)
     found = []
     for term in terms:
+        right = sounding(term)
         count = len(term.split())
         for size in {count, count + 1} - {0}:
-            for at in range(len(words) - size + 1):
-                heard = _POSSESSIVE.sub("", _bare(" ".join(words[at : at + size])))
-                if heard == term or not _sure(heard, term, opens=at == 0 or _ends(words[at - 1])):
+            for at, (heard, sounds) in enumerate(stretches.of(size)):
+                if heard == term or (sounds.sound != right.sound and sounds.letters != right.letters):
                     continue
-                found.append(Edit(start=at, end=at + size, words=_dressed(words[at : at + size], term)))
+                if _sure(heard, sounds, term, right, opens=at == 0 or _ends(words[at - 1])):
+                    found.append(Edit(start=at, end=at + size, words=_dressed(words[at : at + size], term)))
     return found
 
 
-def _sure(heard: str, term: str, *, opens: bool) -> bool:
-    if folded(heard) == folded(term):
+def _sure(heard: str, sounds: Sounding, term: str, right: Sounding, *, opens: bool) -> bool:
+    if sounds.letters == right.letters:
         return any(c.isupper() for c in term)  # Databricks for data bricks, PyTorch for pytorch
-    if alikeness(heard, term) < _SURE or sound_of(heard) != sound_of(term):
+    if sounds.sound != right.sound or not how_alike(sounds, right, at_least=_SURE):
         return False
     return len(term.split()) > 1 or (heard[:1].isupper() and not opens and len(term) > 4)
 
 
-def doubtful_names(words: Sequence[str], terms: Sequence[str]) -> bool:
-    """Tell whether something sounds so much like a term that a reader should look at it."""
+def doubtful_names(words: Sequence[str], terms: Sequence[str]) -> list[Edit]:
+    """Return the edits that a reader should judge: where something sounds much like a term, the most alike first."""
+    stretches = _Stretches(words)
+    found: list[tuple[float, Edit]] = []
     for term in terms:
+        right = sounding(term)
         count = len(term.split())
         for size in {count, count + 1, max(count - 1, 1)}:
-            for at in range(len(words) - size + 1):
-                heard = _bare(" ".join(words[at : at + size]))
-                if folded(heard) != folded(term) and alikeness(heard, term) >= _LEAST_ALIKE:
-                    return True
-    return False
+            for at, (_, sounds) in enumerate(stretches.of(size)):
+                if sounds.letters == right.letters:
+                    continue
+                if alike := how_alike(sounds, right, at_least=_DOUBTFUL):
+                    edit = Edit(start=at, end=at + size, words=_dressed(words[at : at + size], term))
+                    found.append((alike, edit))
+    return [edit for _, edit in sorted(found, key=lambda each: -each[0])]
+
+
+class _Stretches:
+    """All stretches of so many words, as they stand bare and as they sound; made once for all terms."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._by_size: dict[int, list[tuple[str, Sounding]]] = {}
+
+    def of(self, size: int) -> list[tuple[str, Sounding]]:
+        """Return them by their first word."""
+        if size not in self._by_size:
+            starts = range(len(self._words) - size + 1)
+            texts = [_POSSESSIVE.sub("", _bare(" ".join(self._words[at : at + size]))) for at in starts]
+            self._by_size[size] = [(text, sounding(text)) for text in texts]
+        return self._by_size[size]
 
 
 def allowed(words: Sequence[str], proposal: EditShape, *, terms: Sequence[str], language: str | None) -> list[Edit]:

@@ -3,37 +3,56 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
 from serve_app.errors import SpeechError
-from serve_app.insights.decoding import Asker
+from serve_app.insights.decoding import Asker, ShapeT
 from serve_app.insights.edits import Edit, allowed, doubtful_names, fillers, sure_names, without_conflicts
 from serve_app.insights.settings import InsightsSettings
-from serve_app.insights.shapes import EditShape, EditsShape
+from serve_app.insights.shapes import EditShape, EditsShape, VersionShape
 from serve_app.insights.templates import prompt
-from serve_app.ports.language import LanguageModel
+from serve_app.ports.language import ChatMessage, LanguageModel
 from serve_app.ports.streaming import RefineContext
 from serve_app.transcript.model import Segment, Transcript, Word, join_words
 
+log = logging.getLogger("hark.insights")
+
 _MOST_TERMS = 60
+_LONGEST_TERM = 60  # characters
 _LONGEST_CONTEXT = 600  # characters
+_MOST_DOUBTS = 4  # of one run that the model is asked about
+_NEARBY = 20  # words on either side that it is shown
 _ENDS = ".?!…。？！।؟"
 
 
 class EditRefiner:
-    """Implements Refiner. Where the model fails, what needs no judgement is still done."""
+    """Implements Refiner. Where the model fails or is not there, what needs no judgement is still done."""
 
-    def __init__(self, model: LanguageModel, *, settings: InsightsSettings | None = None) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        settings: InsightsSettings | None = None,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """The model is asked only while it is `ready`."""
         self._settings = settings or InsightsSettings()
         self._asker = Asker(model=model, settings=self._settings)
+        self._ready = ready
+
+    def correct(self, text: str, *, language: str | None, context: RefineContext) -> str:
+        words = text.split()
+        return _written(words, _sure(words, language, terms_of(context))) or text
 
     async def refine(self, text: str, *, language: str | None, context: RefineContext) -> str:
         """Return an utterance with its words in their order: only allowed edits change them."""
         words = text.split()
         (edits,) = await self._edits([words], language, context)
-        return " ".join(piece.text for piece in applied(words, edits))
+        return _written(words, edits) or text
 
     async def refine_transcript(self, transcript: Transcript, *, context: RefineContext) -> Transcript:
         """Return the transcript with its words edited; every word keeps its time and speaker.
@@ -51,36 +70,83 @@ class EditRefiner:
         return replace(transcript, segments=tuple(segment for segment in segments if segment.words))
 
     async def _edits(self, runs: Sequence[list[str]], language: str | None, context: RefineContext) -> list[list[Edit]]:
-        """Return the edits of each run of words: those that are sure, and those the model proposes and that stand."""
+        """Return the edits of each run of words: those that are sure, and those that stand by the model's word."""
         terms = terms_of(context)
-        sure = [[*fillers(run, language), *sure_names(run, terms)] for run in runs]
-        proposals = await self._proposals(runs, terms, context) if any(_needs(run, terms) for run in runs) else []
+        sure = [_sure(run, language, terms) for run in runs]
+        if not self._ready():
+            return sure
+        # Looking for doubts takes tens of milliseconds where there are many terms, in which others must be served.
+        doubts = await asyncio.to_thread(
+            lambda: [_doubts(run, terms, first) for run, first in zip(runs, sure, strict=True)]
+        )
+        about = {"terms": ", ".join(terms) or "none", "about": _about(context)}
+        names = (self._names(run, each, about) for run, each in zip(runs, doubts, strict=True))
+        proposals, found = await asyncio.gather(self._proposals(runs, about), asyncio.gather(*names))
         return [
             without_conflicts(
                 [
                     *first,
+                    *own,
                     *(edit for each in proposals for edit in allowed(run, each, terms=terms, language=language)),
                 ]
             )
-            for run, first in zip(runs, sure, strict=True)
+            for run, first, own in zip(runs, sure, found, strict=True)
         ]
 
-    async def _proposals(
-        self, runs: Sequence[list[str]], terms: Sequence[str], context: RefineContext
-    ) -> list[EditShape]:
-        text = "\n".join(" ".join(run) for run in runs)
-        task = prompt("refine").fill(terms=", ".join(terms) or "none", about=_about(context))
-        try:
-            return (await self._asker.fill(EditsShape, text, task, max_tokens=500)).edits
-        except SpeechError:
+    async def _names(self, run: Sequence[str], doubts: Sequence[Edit], about: Mapping[str, str]) -> list[Edit]:
+        """Return those of the doubtful edits with which a run makes more sense."""
+        verdicts = await asyncio.gather(*(self._makes_sense(run, edit, about) for edit in doubts))
+        return [edit for edit, better in zip(doubts, verdicts, strict=True) if better]
+
+    async def _makes_sense(self, run: Sequence[str], edit: Edit, about: Mapping[str, str]) -> bool:
+        """Tell whether a run makes more sense with an edit, in whichever order the two are shown.
+
+        A small model prefers the second version of almost everything.
+        """
+        first, last = max(edit.start - _NEARBY, 0), edit.end + _NEARBY
+        heard = " ".join(run[first:last])
+        named = " ".join([*run[first : edit.start], *edit.words, *run[edit.end : last]])
+        task = prompt("version").fill(**about)
+        asked = (f"A: {heard} B: {named}", f"A: {named} B: {heard}")
+        answers = await asyncio.gather(*(self._judged(VersionShape, task, each, max_tokens=12) for each in asked))
+        return [answer and answer.version for answer in answers] == ["B", "A"]
+
+    async def _proposals(self, runs: Sequence[list[str]], about: Mapping[str, str]) -> list[EditShape]:
+        if not any(map(_is_bare, runs)):
             return []
+        text = "\n".join(" ".join(run) for run in runs)
+        task = prompt("refine").fill(**about)
+        found = await self._judged(EditsShape, task, f"<text>\n{text}\n</text>", max_tokens=500)
+        return found.edits if found else []
+
+    async def _judged(self, shape: type[ShapeT], task: str, text: str, *, max_tokens: int) -> ShapeT | None:
+        """Ask about a text; None where that fails.
+
+        The task comes first: it is the same throughout a session, and an engine that keeps the computed prefix answers
+        in a fifth of the time.
+        """
+        messages = (ChatMessage(role="system", content=task), ChatMessage(role="user", content=text))
+        try:
+            return await self._asker.judge(shape, messages, max_tokens=max_tokens)
+        except SpeechError as fault:
+            log.info(json.dumps({"event": "not_refined", "error_code": fault.error_code}))
+            return None
 
 
 def terms_of(context: RefineContext) -> list[str]:
     """Return the names a context gives, longest first: its terms and the values of its facts."""
     given = [*context.terms, *(value for _, value in context.facts if len(value.split()) <= 4)]
     unique = dict.fromkeys(" ".join(term.split()) for term in given)
-    return sorted((term for term in unique if len(term) > 1), key=lambda term: -len(term))[:_MOST_TERMS]
+    fitting = (term for term in unique if 1 < len(term) <= _LONGEST_TERM)
+    return sorted(fitting, key=lambda term: -len(term))[:_MOST_TERMS]
+
+
+def _sure(words: Sequence[str], language: str | None, terms: Sequence[str]) -> list[Edit]:
+    return without_conflicts([*fillers(words, language), *sure_names(words, terms)])
+
+
+def _written(words: Sequence[str], edits: Iterable[Edit]) -> str:
+    return " ".join(piece.text for piece in applied(words, edits))
 
 
 def _about(context: RefineContext) -> str:
@@ -89,10 +155,14 @@ def _about(context: RefineContext) -> str:
     return f"It is about: {about[:_LONGEST_CONTEXT]}" if about else ""
 
 
-def _needs(run: Sequence[str], terms: Sequence[str]) -> bool:
-    """Tell whether a run is worth a call: it may hold a misheard name, or it is long and bare of punctuation."""
-    bare = len(run) > 8 and not any(word[-1:] in _ENDS + ",;" for word in run)
-    return bare or doubtful_names(run, terms)
+def _doubts(run: Sequence[str], terms: Sequence[str], sure: Sequence[Edit]) -> list[Edit]:
+    """Return the names that the model is to judge; what is sure needs no judgement."""
+    return [edit for edit in without_conflicts([*sure, *doubtful_names(run, terms)]) if edit not in sure][:_MOST_DOUBTS]
+
+
+def _is_bare(run: Sequence[str]) -> bool:
+    """Tell whether a run is long and without punctuation."""
+    return len(run) > 8 and not any(word[-1:] in _ENDS + ",;" for word in run)
 
 
 def _batches(runs: Sequence[list[str]], most_words: int) -> list[tuple[int, Sequence[list[str]]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
 # Sounds that recognizers confuse share a letter. The order matters: pairs come before their parts.
 _SOUNDS = (
@@ -31,15 +32,45 @@ def sound_of(text: str) -> str:
     return _DOUBLED.sub(r"\1", _VOWELS.sub("", word))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sounding:
+    """Words as they are compared: their letters, and their sound."""
+
+    letters: str
+    sound: str
+
+
+def sounding(text: str) -> Sounding:
+    return Sounding(letters=folded(text), sound=sound_of(text))
+
+
 def alikeness(left: str, right: str) -> float:
     """Return how alike two words or names are, 0..1: their letters, and their sound for as much again."""
-    one, other = folded(left), folded(right)
-    if not one or not other:
+    return how_alike(sounding(left), sounding(right))
+
+
+def how_alike(one: Sounding, other: Sounding, *, at_least: float = 0.0) -> float:
+    """Return the alikeness of words; 0 where it is below `at_least`, which is seldom computed to the end."""
+    if (
+        not one.letters
+        or not other.letters
+        or _most(one.sound, other.sound) + _most(one.letters, other.letters) < (2 * at_least)
+    ):
         return 0.0
-    letters = 1 - distance(one, other) / max(len(one), len(other))
-    sounds, heard = sound_of(left), sound_of(right)
-    sound = 1 - distance(sounds, heard) / max(len(sounds), len(heard), 1)
-    return (letters + sound) / 2
+    sound = _share(one.sound, other.sound)
+    if sound + _most(one.letters, other.letters) < 2 * at_least:
+        return 0.0
+    alike = (sound + _share(one.letters, other.letters)) / 2
+    return alike if alike >= at_least else 0.0
+
+
+def _share(one: str, other: str) -> float:
+    return 1 - distance(one, other) / max(len(one), len(other), 1)
+
+
+def _most(one: str, other: str) -> float:
+    """Return what the share can be at most: a longer word needs letters added."""
+    return 1 - abs(len(one) - len(other)) / max(len(one), len(other), 1)
 
 
 def distance(left: str, right: str) -> int:

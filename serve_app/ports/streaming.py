@@ -52,12 +52,18 @@ class RefineContext:
 
 
 class Refiner(Protocol):
+    def correct(self, text: str, *, language: str | None, context: RefineContext) -> str:
+        """Return an utterance with what needs no judgement put right: at once, and without a language model."""
+
     async def refine(self, text: str, *, language: str | None, context: RefineContext) -> str:
         """Return an utterance with names, fillers and punctuation put right."""
 
 
 class UnchangedRefiner:
     """Implements Refiner where no language model is there."""
+
+    def correct(self, text: str, *, language: str | None, context: RefineContext) -> str:
+        return text
 
     async def refine(self, text: str, *, language: str | None, context: RefineContext) -> str:
         return text

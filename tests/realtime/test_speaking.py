@@ -103,6 +103,18 @@ async def test_telephony_in_frames_of_20_ms(socket_url: str, speech: np.ndarray)
     assert len(" ".join(m["text"] for m in heard.finals).split()) > 5
 
 
+async def test_a_name_of_the_context_stands_as_it_should(socket_url: str, speech: np.ndarray) -> None:
+    """Needs no language model: one is asked in doubtful places only, and where its weights are."""
+    sound = frames(pcm(speech[: 6 * RATE_HZ]))
+    heard = await talk_60db(socket_url, sound, context={"terms": ["Lobster"]}, sample_rate=16_000)
+
+    text = " ".join(m["text"] for m in heard.finals)
+    assert "Lobster" in text
+    assert "lobster" not in text
+    assert len(heard.finals) == len([m for m in heard.contents if m.get("is_final")]) / 2
+    assert heard.close_code == 1000
+
+
 @pytest.mark.parametrize("kind", ["connected", "session_started"])
 async def test_a_client_may_wait_for_either_message_before_it_speaks(
     socket_url: str, speech: np.ndarray, kind: str

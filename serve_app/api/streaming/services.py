@@ -22,6 +22,7 @@ class SocketSettings:
     idle_s: float = 120.0  # and one that sends nothing for so long later
     slow_reader_s: float = 20.0  # a message that cannot be delivered for so long ends the session
     outbox: int = 256  # messages that wait for a slow reader; partial ones are dropped long before
+    refine_s: float = 4.0  # after its first final, an utterance's canonical text is the one that it has by then
     cover_s: float = 10.0  # credits and minutes are asked for in steps of so much audio
     session: SessionSettings = field(default_factory=SessionSettings)
     stream: StreamSettings = field(default_factory=StreamSettings)

@@ -7,10 +7,12 @@ import base64
 import binascii
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 from serve_app.api.callers import caller_of
 from serve_app.api.context import gate_of
+from serve_app.api.streaming.refining import corrected, refined
 from serve_app.api.streaming.sixtydb_start import Start, encoding_of, parse_start, rate_of
 from serve_app.api.streaming.socket import BAD_DATA, GENTLE_ENDS, Connection, ProtocolFault
 from serve_app.api.streaming.talk import Talk, checked_frame, json_object, language_codes, open_talk
@@ -22,7 +24,15 @@ from serve_app.streaming.speakers import LiveSpeakers
 from serve_app.transcript.model import Word, join_words
 
 VOICE_S = 5.0  # then an utterance stays without a speaker
-REFINE_S = 10.0  # then the canonical text is the one that was recognized
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """An utterance that waits for its canonical form, the text it has, and how long a better one is waited for."""
+
+    event: UtteranceEnded
+    text: str
+    until_s: float  # of the loop's time
 
 
 class SixtydbDialect:
@@ -33,7 +43,7 @@ class SixtydbDialect:
         self._start: Start | None = None
         self._last_interim_s = float("-inf")
         self._completing: asyncio.Task[None] | None = None
-        self._utterances: deque[UtteranceEnded] = deque()
+        self._waiting: deque[_Told] = deque()
         self._speakers: LiveSpeakers | None = None  # None: nobody asked for them
         self._labelled: list[str] = []  # sentence ids, as the speakers' labels
 
@@ -44,7 +54,11 @@ class SixtydbDialect:
         self._connection = connection
         connection.send({"type": "connecting"})
         caller = await caller_of(connection.websocket)
-        await connection.admit(caller, gate_of(connection.websocket), lambda: self._talk(connection))
+        try:
+            await connection.admit(caller, gate_of(connection.websocket), lambda: self._talk(connection))
+        finally:
+            if self._completing is not None:
+                self._completing.cancel()  # nobody hears of it any more
 
     async def _talk(self, connection: Connection) -> None:
         connection.send({"type": "connection_established", "connection_established": True})
@@ -151,20 +165,23 @@ class SixtydbDialect:
         if start.context is None and self._speakers is None:
             connection.send(_final(connection, event, speech_final=True))
             return
+        text = join_words(event.words)
         if start.context is not None:
-            connection.send(_final(connection, event, speech_final=False))
-        self._utterances.append(event)
+            text = corrected(connection.services.refiner, text, language=event.language, context=start.context)
+            connection.send(_final(connection, event, speech_final=False, text=text))
+        until_s = asyncio.get_running_loop().time() + connection.services.settings.refine_s
+        self._waiting.append(_Told(event=event, text=text, until_s=until_s))
         if self._completing is None or self._completing.done():
             self._completing = asyncio.create_task(self._complete(connection, start))
 
     async def _complete(self, connection: Connection, start: Start) -> None:
         """Send the canonical form of every utterance that waits for it, in order; it always comes."""
-        while self._utterances:
-            event = self._utterances.popleft()
+        while self._waiting:
+            told = self._waiting.popleft()
             text, speaker = await asyncio.gather(
-                _refined(connection, event, start.context), self._speaker(connection, event)
+                _canonical(connection, told, start.context), self._speaker(connection, told.event)
             )
-            connection.send(_final(connection, event, speech_final=True, text=text, speaker=speaker))
+            connection.send(_final(connection, told.event, speech_final=True, text=text, speaker=speaker))
 
     async def _speaker(self, connection: Connection, event: UtteranceEnded) -> str | None:
         """Return the label of who spoke, or None where it cannot be told."""
@@ -189,15 +206,11 @@ class SixtydbDialect:
         return {"speakers": [{"sentence_id": name, "speaker": _label(number)} for name, number in labels]}
 
 
-async def _refined(connection: Connection, event: UtteranceEnded, context: RefineContext | None) -> str:
-    text = join_words(event.words)
+async def _canonical(connection: Connection, told: _Told, context: RefineContext | None) -> str:
     if context is None:
-        return text
-    try:
-        async with asyncio.timeout(REFINE_S):
-            return await connection.services.refiner.refine(text, language=event.language, context=context)
-    except (SpeechError, TimeoutError):
-        return text
+        return told.text
+    refiner, language = connection.services.refiner, told.event.language
+    return await refined(refiner, told.text, language=language, context=context, until_s=told.until_s)
 
 
 def _test_response() -> dict[str, Any]:

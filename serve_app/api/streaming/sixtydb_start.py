@@ -11,6 +11,10 @@ from serve_app.audio.live_input import RATES_HZ, Encoding
 from serve_app.ports.speech import SpeakerBounds
 from serve_app.ports.streaming import Enhancement, RefineContext
 
+_MOST_TERMS = 200  # of a context, and facts as many: they are looked at with every utterance
+_LONGEST_TERM = 200  # characters
+_LONGEST_TEXT = 2_000  # characters of what a session is about that are kept
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
@@ -86,17 +90,23 @@ def _context(value: object) -> RefineContext | None:
     if value is None or value in ({}, ""):
         return None
     if isinstance(value, str):
-        return RefineContext(text=value)
+        return RefineContext(text=value[:_LONGEST_TEXT])
     if not isinstance(value, dict):
         raise ProtocolFault("The context of a start message is an object.")
     general, terms = value.get("general") or [], value.get("terms") or []
     if not isinstance(general, list) or not isinstance(terms, list):
         raise ProtocolFault("general and terms of a context are lists.")
     return RefineContext(
-        text=str(value.get("text") or ""),
-        terms=tuple(str(term) for term in terms),
-        facts=tuple((str(i.get("key", "")), str(i.get("value", ""))) for i in general if isinstance(i, dict)),
+        text=str(value.get("text") or "")[:_LONGEST_TEXT],
+        terms=tuple(_short(term) for term in terms[:_MOST_TERMS]),
+        facts=tuple(
+            (_short(i.get("key")), _short(i.get("value"))) for i in general[:_MOST_TERMS] if isinstance(i, dict)
+        ),
     )
+
+
+def _short(value: object) -> str:
+    return "" if value is None else str(value)[:_LONGEST_TERM]
 
 
 def _is_number(value: object) -> bool:

@@ -1,3 +1,6 @@
+import logging
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,9 +8,10 @@ from scripted_model import ScriptedModel
 
 from serve_app.errors import ModelUnavailable
 from serve_app.insights.edits import allowed, fillers, without_conflicts
-from serve_app.insights.refine import EditRefiner, applied
+from serve_app.insights.refine import EditRefiner, applied, terms_of
 from serve_app.insights.shapes import EditShape
 from serve_app.insights.sounds import alikeness, sound_of
+from serve_app.ports.language import ChatMessage, GenerateOptions, Generation
 from serve_app.ports.streaming import RefineContext
 from serve_app.transcript.model import Segment, Transcript, Word
 
@@ -34,8 +38,30 @@ async def test_names_that_sound_like_a_term_are_put_right_without_asking():
 
 
 async def test_a_doubtful_name_needs_the_models_word():
-    assert await refined("The hawks flew over us.") == "The hawks flew over us."
-    assert await refined("I talked to hawks there.", edit("hawks", "Hawkes", "name")) == "I talked to Hawkes there."
+    # Says the second of two, whatever it is, but where it is sure of the first.
+    model = ScriptedModel(lambda asked, _: {"version": "A" if asked.startswith("A: I talked to Hawkes") else "B"})
+    refiner = EditRefiner(model)
+    for text, right in (
+        ("The hawks flew over.", "The hawks flew over."),
+        ("I talked to hawks there.", "I talked to Hawkes there."),
+    ):
+        assert await refiner.refine(text, language="en", context=CONTEXT) == right
+    assert model.prompts[0] == "A: The hawks flew over. B: The Hawkes flew over."
+
+
+async def test_what_an_engine_may_keep_comes_first():
+    tasks: set[str] = set()
+
+    class Noting(ScriptedModel):
+        async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
+            tasks.add(messages[0].content)
+            return await super().generate(messages, options)
+
+    model = Noting({"version": "A"})
+    for text in ("The hawks flew over.", "I talked to hawks there."):
+        await EditRefiner(model).refine(text, language="en", context=CONTEXT)
+    assert len(model.prompts) == 4
+    assert len(tasks) == 1
 
 
 async def test_sounds_of_hesitation_go_and_the_sentence_closes_over_them():
@@ -154,3 +180,36 @@ def test_words_that_sound_alike_are_alike():
     assert sound_of("Catherine") == sound_of("Katharyn")
     assert alikeness("arjan", "Arjun") > 0.85
     assert alikeness("printer", "lobster") < 0.5
+
+
+async def test_a_model_that_is_not_there_is_not_asked():
+    model = ScriptedModel()
+    refiner = EditRefiner(model, ready=lambda: False)
+    assert await refiner.refine("um arjan meta saw hawks", language="en", context=CONTEXT) == "Arjun Mehta saw hawks"
+    assert model.prompts == []
+
+
+def test_what_needs_no_judgement_is_corrected_without_a_model():
+    refiner = EditRefiner(ScriptedModel())
+    assert refiner.correct("um arjan meta saw hawks", language="en", context=CONTEXT) == "Arjun Mehta saw hawks"
+
+
+async def test_of_an_utterance_something_is_left():
+    refiner = EditRefiner(ScriptedModel())
+    assert refiner.correct("Um.", language="en", context=CONTEXT) == "Um."
+    assert await refiner.refine("Um.", language="en", context=CONTEXT) == "Um."
+
+
+def test_a_term_as_long_as_a_text_is_no_name():
+    assert terms_of(RefineContext(terms=("Hawkes", "word " * 40))) == ["Hawkes"]
+
+
+async def test_the_log_of_a_refinement_that_failed_quotes_nothing(caplog: pytest.LogCaptureFixture):
+    class Broken(ScriptedModel):
+        async def generate(self, *_: object) -> object:
+            raise ModelUnavailable("hawks")
+
+    with caplog.at_level(logging.DEBUG):
+        await EditRefiner(Broken()).refine("I saw hawks", language="en", context=CONTEXT)
+    assert "STT_UPSTREAM_UNAVAILABLE" in caplog.text
+    assert "hawks" not in caplog.text
