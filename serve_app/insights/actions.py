@@ -8,23 +8,27 @@ languages it looks for them itself, and is asked again about each that it found.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from serve_app.insights.points import distinct
 from serve_app.insights.results import ActionItem, Point
 from serve_app.insights.shapes import ActionsShape, DecisionShape, PointsShape, TaskShape
 from serve_app.insights.source import SourceSegment, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words
-from serve_app.insights.windows import rendered
+from serve_app.insights.windows import rendered, speaks_to_a_machine
 from serve_app.insights.work import Work
 
 _SOMEBODY = r"(?:\bi|\bwe|\byou|\b(?-i:[A-Z][a-z]+))(?:\s+(?:also|then|just|still|really))?"
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|next|the end of"
 # What a conversation does next is no task for after it.
 _LET_US = r"let(?: us|['’]s)(?! (?:begin|start|talk|see|say|look|hear|go on|move on|continue|not|face)\b)"
-_COMMITMENT = re.compile(
+_UNDERTAKING = (
     rf"{_SOMEBODY}(?:['’]ll|\s+(?:will|shall|should|must|needs? to|ha(?:ve|s) to|can|could)|"
-    rf"(?:\s+(?:am|are|is)|['’](?:m|re|s))\s+going to)\b|"
-    rf"\b(?:please|can you|could you|will you|would you|{_LET_US}|make sure|remember to|"
+    rf"(?:\s+(?:am|are|is)|['’](?:m|re|s))\s+going to)\b"
+)
+_REQUEST = r"\b(?:can|could|will|would) you\b"
+_COMMITMENT = re.compile(
+    rf"{_UNDERTAKING}|{_REQUEST}|\b(?:please|{_LET_US}|make sure|remember to|"
     rf"don['’]t forget|follow up|action items?|to-?do|assigned|responsible for|takes? care of|"
     rf"deadline|due|by (?:{_DAY}))\b",
     re.IGNORECASE,
@@ -36,7 +40,10 @@ _DECISION = re.compile(
     re.IGNORECASE,
 )
 _ACCEPTANCE = re.compile(r"^(?:sure|yes|yeah|okay|ok|fine|will do|of course|all right|alright)\b", re.IGNORECASE)
+_OWN_REQUEST = re.compile(_REQUEST, re.IGNORECASE)
+_OWN_TASK = re.compile(_UNDERTAKING, re.IGNORECASE)
 _FIELDS = re.compile(r",? (?:owner|due): .*$")  # a small model writes on into the next field at times
+_SAID_BY_THEN = 0.5  # of a task's content words
 _FEW_WORDS = 8  # of an answer that takes on what was just asked, and adds no task of its own
 _FIRST_PERSON = frozenset({"i", "me", "myself", "i'll", "speaker"})
 _NOBODY = frozenset({"we", "us", "you", "they", "somebody", "someone", "everybody", "everyone"})
@@ -78,7 +85,8 @@ async def decisions_of(work: Work) -> list[Point]:
 
 
 def _cued(work: Work, cues: re.Pattern[str]) -> list[int]:
-    return [segment.order for segment in work.source.segments if cues.search(segment.text)]
+    heard = (segment for segment in work.source.segments if not speaks_to_a_machine(segment))
+    return [segment.order for segment in heard if cues.search(segment.text)]
 
 
 def _without_acceptances(work: Work, orders: list[int]) -> list[int]:
@@ -93,15 +101,26 @@ def _without_acceptances(work: Work, orders: list[int]) -> list[int]:
 
 
 async def _judged_task(work: Work, order: int) -> TaskShape:
-    segments = work.source.around(order, before=2, after=1)
-    return await work.asker.fill(TaskShape, rendered(segments), work.task("action", segment=str(order)), max_tokens=120)
+    text, number = _view(work, order)
+    return await work.asker.fill(TaskShape, text, work.task("action", segment=str(number)), max_tokens=120)
 
 
 async def _judged_decision(work: Work, order: int) -> DecisionShape:
-    segments = work.source.around(order, before=2, after=1)
-    return await work.asker.fill(
-        DecisionShape, rendered(segments), work.task("decision", segment=str(order)), max_tokens=100
-    )
+    text, number = _view(work, order)
+    return await work.asker.fill(DecisionShape, text, work.task("decision", segment=str(number)), max_tokens=100)
+
+
+def _view(work: Work, order: int) -> tuple[str, int]:
+    """Return a segment between its neighbours as the model is to judge it, and the number that it has there.
+
+    It looks the same wherever in a text it stands and whoever speaks to a machine nearby, and so is judged the same.
+    """
+    near = work.source.around(order, before=4, after=3)
+    near = tuple(each for each in near if each.order == order or not speaks_to_a_machine(each))
+    at = next(index for index, each in enumerate(near) if each.order == order)
+    first = max(at - 2, 0)
+    shown = near[first : at + 2]
+    return rendered([replace(each, order=n, start_s=None) for n, each in enumerate(shown, start=1)]), at - first + 1
 
 
 def _no_request(decision: str, segment: str) -> str:
@@ -116,6 +135,10 @@ def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
     orders = work.cited(task, [order]) if shape.verdict == "agreed_task" else []
     segment = work.source.get(order)
     if segment is None or orders != [order]:  # what another segment says is not what was judged
+        return None
+    # Nor what comes after it: a task is taken on or given in words that were said by then.
+    said = Vocabulary(each.text for each in work.source.around(order, before=2, after=0))
+    if work.same_language and said.support(task) < _SAID_BY_THEN:
         return None
     return ActionItem(
         task=task,
@@ -144,9 +167,17 @@ def _owner(work: Work, named: str, segment: SourceSegment) -> str | None:
 
 
 def _due(work: Work, named: str, orders: list[int]) -> str | None:
-    """Return a date that stands in the task's segments."""
-    nearby = " ".join(each.text for order in orders for each in work.source.around(order, before=0, after=1))
-    return named if named and _plain(named) in _plain(nearby) else None
+    """Return a date that stands in the task's segments, or in an answer that brings no task of its own."""
+    near = [each for order in orders for each in work.source.around(order, before=0, after=1)]
+    said = " ".join(each.text for each in near if each.order in orders or not _brings_a_task(each.text))
+    return named if named and _plain(named) in _plain(said) else None
+
+
+def _brings_a_task(answer: str) -> bool:
+    """Tell whether an answer asks for more, or promises something else: `Sure, I'll send it after lunch` does not."""
+    if _OWN_REQUEST.search(answer):
+        return True
+    return _OWN_TASK.search(answer) is not None and _ACCEPTANCE.match(answer) is None
 
 
 def _plain(text: str) -> str:

@@ -120,6 +120,10 @@ class AnswerShape(Shape):
     answer: str = ""
 
 
+class VersionShape(Shape):
+    version: Literal["A", "B"] = "A"
+
+
 class EditShape(Shape):
     from_word: str = ""
     to_word: str = ""

@@ -62,6 +62,11 @@ def rendered(segments: Sequence[SourceSegment]) -> str:
     return "\n".join(line.text for line in _lines(segments))
 
 
+def speaks_to_a_machine(segment: SourceSegment) -> bool:
+    """Tell a line that is meant for a language model, as far as such lines can be told."""
+    return _TO_A_MACHINE.search(segment.text) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     order: int
@@ -73,7 +78,8 @@ def _lines(segments: Sequence[SourceSegment]) -> list[_Line]:
     """Number the segments. A speaker is named where it changes, the time there and once a minute: tokens cost time."""
     lines: list[_Line] = []
     speaker, told_s = None, None
-    for segment in segments:
+    # Not even a gap is left: small models say other things of the rest when they see one.
+    for segment in [each for each in segments if not speaks_to_a_machine(each)] or segments[:1]:
         changed = segment.speaker != speaker
         late = segment.start_s is not None and (told_s is None or segment.start_s - told_s >= _TIME_EVERY_S)
         head = ""
@@ -83,7 +89,7 @@ def _lines(segments: Sequence[SourceSegment]) -> list[_Line]:
             speaker = segment.speaker
             told_s = segment.start_s if late else told_s
         shown = _MARKUP.sub("‹", _NO_WORD.sub(lambda run: f"{run[0][:40]}…", segment.text))
-        shown = "…" if _TO_A_MACHINE.search(shown) else shown
+        shown = "…" if speaks_to_a_machine(segment) else shown
         for n, piece in enumerate(pieces_of(shown, _LONGEST_PIECE)):
             lines.append(_Line(order=segment.order, text=f"{head if n == 0 else ''}[{segment.order}] {piece}"))
     return lines

@@ -63,8 +63,11 @@ async def test_a_text_cannot_end_the_quotation_that_it_stands_in():
     ],
 )
 async def test_a_line_that_speaks_to_a_language_model_is_not_shown_to_it(line: str):
-    (window,) = await windows(talk(("Speaker 1", "The harvest was poor."), ("Speaker 1", line)))
-    assert window.text.splitlines()[-1] == "[2] …"
+    lines = (("Speaker 1", "The harvest was poor."), ("Speaker 1", line), ("Speaker 1", "The wine is good."))
+    (window,) = await windows(talk(*lines))
+    assert window.text.splitlines()[-2:] == ["[1] The harvest was poor.", "[3] The wine is good."]
+    (window,) = await windows(talk(("Speaker 1", line)))
+    assert window.text.splitlines()[-1] == "[1] …"
 
 
 @pytest.mark.parametrize("line", ["Don't ignore him, he is upset.", "The new system is fine.", "Forget about the car."])
