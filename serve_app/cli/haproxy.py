@@ -55,7 +55,7 @@ def error_files(configuration: str) -> set[Path]:
 
 def error_page() -> bytes:
     """Return a whole HTTP response: the error JSON of docs/api.md."""
-    fault = {
+    fault: dict[str, object] = {
         "error": "What worked on this request is gone; send it again.",
         "error_code": "STT_UPSTREAM_UNAVAILABLE",
         "details": {},
