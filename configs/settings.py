@@ -83,7 +83,7 @@ class PipelineOptions(Settings):
 class SheddingOptions(Settings):
     """When a request is refused at once, with a Retry-After, instead of waiting."""
 
-    longest_wait_s: float = Field(default=60.0, gt=0)  # a recording of up to a minute whose turn is further away
+    longest_wait_s: float = Field(default=20.0, gt=0)  # a recording of up to a minute whose turn is further away
     always_admitted: int = Field(default=16, ge=1)  # with fewer requests at work nobody is refused for the wait
 
     def shedding_settings(self) -> SheddingSettings:

@@ -2,7 +2,8 @@
 
 Batches that close on a timer wait while the engine is idle and miss what arrives while it is busy; this one does
 neither. Work is in two steps, `prepare` item by item and `run` on the batch, so that an urgent item which arrives
-while others are being prepared still joins, and a cancelled one is dropped before the expensive step.
+while others are being prepared still joins, a realtime one goes before their next step, and a cancelled one is dropped
+before the expensive step.
 """
 
 from __future__ import annotations
@@ -169,27 +170,44 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
     async def _drain(self) -> None:
         while self._waiting:
             self._meter.began()
-            batch = await self._gather_batch()
+            batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
+            realtime_s = await self._run_realtime()
+            while not self._is_closed(batch) and (entry := self._next()):
+                await self._prepare_for(batch, entry)
+                realtime_s += await self._run_realtime()
             full = len(batch) >= self._max_batch
-            batch = [(entry, prepared) for entry, prepared in batch if not entry.result.done()]
-            if batch:
-                await self._run_batch(batch)
-            self._meter.ended(
-                sum(entry.audio_s for entry, _ in batch),
-                realtime_s=sum(entry.audio_s for entry, _ in batch if entry.priority == REALTIME),
-                full=full,
-            )
+            audio_s = await self._run_batch(batch)
+            self._meter.ended(audio_s + realtime_s, realtime_s=realtime_s, full=full)
 
-    async def _gather_batch(self) -> list[tuple[_Waiting[Item, Result], Prepared]]:
-        batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
-        while len(batch) < self._max_batch and (entry := self._next()):
-            try:
-                batch.append((entry, await self.on_engine(partial(self._prepare, entry.item))))
-            except Exception as error:  # reported to the one who sent the item
-                _fail(entry, error)
-            if any(e.urgent for e, _ in batch) and not any(w.urgent for w in self._waiting):
-                break
-        return batch
+    async def _run_realtime(self) -> float:
+        """Run what sessions wait for, in batches of their own: no other work's next step goes before it.
+
+        Returns the seconds of audio.
+        """
+        audio_s = 0.0
+        while self._waits(REALTIME):
+            batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
+            while len(batch) < self._max_batch and self._waits(REALTIME) and (entry := self._next()):
+                await self._prepare_for(batch, entry)
+            audio_s += await self._run_batch(batch)
+        return audio_s
+
+    def _is_closed(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> bool:
+        if len(batch) >= self._max_batch:
+            return True
+        return any(entry.urgent for entry, _ in batch) and not self._waits(URGENT)
+
+    def _waits(self, priority: int) -> bool:
+        """Tell whether anything of this priority or before it waits."""
+        return any(w.priority <= priority and not w.result.done() for w in self._waiting)
+
+    async def _prepare_for(
+        self, batch: list[tuple[_Waiting[Item, Result], Prepared]], entry: _Waiting[Item, Result]
+    ) -> None:
+        try:
+            batch.append((entry, await self.on_engine(partial(self._prepare, entry.item))))
+        except Exception as error:  # reported to the one who sent the item
+            _fail(entry, error)
 
     def _next(self) -> _Waiting[Item, Result] | None:
         self._waiting = [w for w in self._waiting if not w.result.done()]
@@ -204,21 +222,26 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         flow.turn += 1
         return entry
 
-    async def _run_batch(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> None:
+    async def _run_batch(self, prepared: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> float:
+        """Run what of a batch is still waited for, and return its seconds of audio."""
+        batch = [(entry, item) for entry, item in prepared if not entry.result.done()]
+        if not batch:
+            return 0.0
         try:
-            results = await self.on_engine(partial(self._run, [prepared for _, prepared in batch]))
+            results = await self.on_engine(partial(self._run, [item for _, item in batch]))
             if len(results) != len(batch):
                 raise RuntimeError(f"the engine gave {len(results)} results for {len(batch)} items")
         except Exception as error:  # find the item at fault: alone, the others succeed
             if len(batch) == 1:
                 _fail(batch[0][0], error)
-                return
-            for single in batch:
-                await self._run_batch([single])
-            return
-        for (entry, _), result in zip(batch, results, strict=True):
-            if not entry.result.done():
-                entry.result.set_result(result)
+            else:
+                for single in batch:
+                    await self._run_batch([single])
+        else:
+            for (entry, _), result in zip(batch, results, strict=True):
+                if not entry.result.done():
+                    entry.result.set_result(result)
+        return sum(entry.audio_s for entry, _ in batch)
 
 
 def _fail(entry: _Waiting[Any, Any], error: Exception) -> None:

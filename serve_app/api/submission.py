@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -40,9 +40,10 @@ async def open_submission(request: Request, *, may_send_url: bool = True) -> Asy
     services = services_of(request)
     settings = services.settings
     caller = await caller_of(request)
-    services.backlog.check_wait(caller.bucket)
     max_file_bytes = min(settings.max_file_bytes, caller.plan.max_file_bytes or settings.max_file_bytes)
     async with AsyncExitStack() as stack:
+        arriving = stack.enter_context(ExitStack())
+        arriving.enter_context(services.backlog.arriving(caller.bucket))
         reference = context_of(request.scope).request_id
         ticket = await stack.enter_async_context(gate_of(request).admit(caller, feature="stt", reference=reference))
         form = await stack.enter_async_context(
@@ -61,6 +62,7 @@ async def open_submission(request: Request, *, may_send_url: bool = True) -> Asy
             source = await unless_hung_up(request.receive, _fetched(request, url, path, max_file_bytes))
         else:
             raise MissingFile(f"Send the recording in the field 'file'{' or name it in url' if may_send_url else ''}.")
+        arriving.close()
         yield Submission(
             fields=fields,
             source=source,

@@ -24,7 +24,7 @@ _RISE, _FALL = 0.5, 0.1  # how far a sample moves the rate: what was possible on
 class SheddingSettings:
     """When a request is refused at once."""
 
-    longest_wait_s: float = 60.0  # a short recording whose turn is further away is refused
+    longest_wait_s: float = 20.0  # a short recording whose turn is further away is refused
     always_admitted: int = 16  # with fewer requests at work nobody is refused for the wait
     interactive_s: float = 60.0  # longer recordings wait for shorter ones, and are refused only for their deadline
     least_speech: float = 0.5  # of a recording: for the rest of it, which may be silence, nobody is refused
@@ -75,10 +75,25 @@ class Backlog:
         self.settings = settings or SheddingSettings()
         self.clock = clock
         self._at_work: set[Admitted] = set()
+        self._arriving: set[Admitted] = set()
         self._rate = 0.0  # audio-seconds done in a second with work for everybody; 0: not measured yet
         self._sampled_audio_s = self._sampled_s = 0.0
         self._filled = False  # once models have given something
         self._last_s = clock()
+
+    @contextmanager
+    def arriving(self, account: str) -> Iterator[None]:
+        """Count a request as work while it is sent. Raises ModelQueueFull as `check_wait` does, before any of that.
+
+        Who comes meanwhile waits for it too: without it many would be let in together, and refused with all they sent.
+        """
+        self.check_wait(account)
+        request = Admitted(self, account, math.inf)
+        self._arriving.add(request)
+        try:
+            yield
+        finally:
+            self._arriving.discard(request)
 
     @contextmanager
     def admitted(self, account: str, *, deadline_s: float) -> Iterator[Admitted]:
@@ -98,7 +113,7 @@ class Backlog:
 
         Cheap, and true before the recording itself arrives.
         """
-        if len(self._at_work) < self.settings.always_admitted:
+        if len(self._at_work) + len(self._arriving) < self.settings.always_admitted:
             return
         longest_s = min(self.settings.longest_wait_s, deadline_s)
         wait_s = self.wait_s(account)
@@ -117,7 +132,7 @@ class Backlog:
 
     def wait_s(self, account: str) -> float:
         """Return how long a short recording of this account would wait for its turn; 0 when that is not known."""
-        short = [request for request in self._at_work if not request.long]
+        short = [*self._arriving, *(request for request in self._at_work if not request.long)]
         if self._rate <= 0:
             return 0.0
         return _ahead_s(short, account, self.settings.expected_audio_s) / self._rate

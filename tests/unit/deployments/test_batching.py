@@ -185,12 +185,38 @@ async def test_urgent_items_fill_a_batch_together(engine: Engine) -> None:
     tasks = await submitted(batcher, 1)
     await engine.running()
     tasks += await submitted(batcher, 2, 3, priority=LONG)
-    tasks += await submitted(batcher, 4, priority=0)
-    tasks += await submitted(batcher, 5, priority=1)
+    tasks += await submitted(batcher, 4, 5, priority=1)
     engine.finish(3)
     await asyncio.gather(*tasks)
 
     assert engine.batches == [[1], [4, 5], [2, 3]]
+
+
+async def test_realtime_items_share_batches_with_nothing_else(engine: Engine) -> None:
+    batcher = batcher_over(engine)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    tasks += await submitted(batcher, 2, priority=1)
+    tasks += await submitted(batcher, 3, 4, priority=0)
+    engine.finish(3)
+    await asyncio.gather(*tasks)
+
+    assert engine.batches == [[1], [3, 4], [2]]
+
+
+async def test_a_realtime_item_does_not_wait_for_a_batch_that_is_being_prepared(engine: Engine) -> None:
+    engine.hold_preparations()
+    batcher = batcher_over(engine)
+    tasks = await submitted(batcher, 1, 2, priority=1)
+    assert await engine.preparing() == 1
+    tasks += await submitted(batcher, 10, priority=0)
+    engine.let_prepare(2)
+
+    assert await engine.running() == [10]
+    engine.let_prepare(1)
+    engine.finish(2)
+    await asyncio.gather(*tasks)
+    assert engine.batches == [[10], [1, 2]]
 
 
 async def test_a_request_with_many_items_does_not_starve_one_with_few(engine: Engine) -> None:

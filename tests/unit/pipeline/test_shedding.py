@@ -80,6 +80,16 @@ def test_after_the_time_it_was_told_a_request_is_let_in(service: Service) -> Non
     assert service.arrive()
 
 
+def test_requests_that_are_still_being_sent_are_waited_for_too(service: Service) -> None:
+    service.work(rate=5)
+    with ExitStack() as sent:
+        for _ in range(5):
+            sent.enter_context(service.backlog.arriving("a"))
+        with pytest.raises(ModelQueueFull):
+            service.backlog.check_wait("a")
+    service.backlog.check_wait("a")
+
+
 def test_a_few_requests_are_let_in_whatever_the_rate(service: Service) -> None:
     service.work(rate=0.1)
 
