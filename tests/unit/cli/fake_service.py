@@ -103,8 +103,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.words:
         sys.exit(given.words)
-    if given.stubborn:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Who is started in the background by a shell inherits an ignored SIGINT; `hark serve` takes it all the same.
+    signal.signal(signal.SIGINT, signal.SIG_IGN if given.stubborn else signal.default_int_handler)
     if given.child:
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
         with open(given.child + ".new", "w", encoding="ascii") as file:
