@@ -92,8 +92,7 @@ def serve(
     if not _weights_are_there(settings.weight_sets(), settings.data_path()):
         raise typer.Exit(1)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    _take_signals(stop)
     os.environ.update(serve_environment(os.environ))
     os.environ.update(_tracing())
     os.environ["HARK_DATA_DIR"] = str(settings.data_path())
@@ -104,6 +103,11 @@ def serve(
         console.print(f"[red]{fault}[/]")
         raise typer.Exit(1) from fault
     raise typer.Exit(code)
+
+
+def _take_signals(stop: threading.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
 
 
 def serve_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -162,6 +166,7 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         log_to_driver=False,
         logging_level=logging.WARNING,
     )
+    _take_signals(stop)  # Ray has put handlers of its own in place, with which SIGTERM ends us before the database
     try:
         if address is not None and not os.environ.get("HARK_DATABASE_URL") and _n_nodes() > 1:
             console.print("[yellow]Several nodes need one database: set HARK_DATABASE_URL.[/]")

@@ -19,7 +19,7 @@ from cluster import OwnService, raylet_behind, set_replicas
 from configs.load import read_profile
 from configs.storage import embedded_server
 from serve_app.adapters.weights import default_data_dir
-from serve_app.cli.service import started_service
+from serve_app.cli.service import STOP_S, started_service
 
 GONE_S = 20.0
 
@@ -68,6 +68,19 @@ def kill_everything(service: OwnService, data_dir: Path) -> list[str]:
                 process.kill()
         psutil.wait_procs(found, timeout=1)
     return killed
+
+
+def terminate(service: OwnService, data_dir: Path) -> list[str]:
+    """Stop the service as `docker stop` does, wait for its end, and return the names of what is left of it."""
+    session = os.getsid(service.raylet.pid)
+    leader = psutil.Process(session)
+    leader.terminate()
+    deadline_s = time.monotonic() + STOP_S
+    while leader.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline_s, "the service did not stop"
+        time.sleep(0.1)
+    psutil.wait_procs(_of_session(session), timeout=GONE_S)
+    return [process.name() for process in (*_of_session(session), *_of_database(data_dir))]
 
 
 def _of_session(session: int) -> list[psutil.Process]:

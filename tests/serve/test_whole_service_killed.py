@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from cluster import repeated_meeting
-from own_directory import kill_everything, own_profile, running
+from own_directory import kill_everything, own_profile, running, terminate
 from tenants import paying_tenant, settings_of
 
 from configs.storage import embedded_server
@@ -64,6 +64,7 @@ def test_a_job_survives_the_death_of_the_whole_service(profile: Path, recording:
         assert tenant.ledger() == {"grant": 1, "reserve": 2, "capture": 2}
         assert tenant.balance() == 100 - 2 * 3
         assert tenant.in_database(lambda database: database.ledger.discrepancies()) == []
+        assert terminate(service, data_dir) == []
 
 
 def _postgres(data_dir: Path) -> psycopg.Connection[tuple[str]]:
