@@ -24,11 +24,11 @@ from deployments.engines.whisper_words import (
     split_runs,
     trim_long_words,
 )
+from serve_app.audio.plan import WINDOW_S
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
 from serve_app.ports.speech import Recognition, RecognizeOptions
 
 FRAMES_PER_SECOND = 100  # of the log-mel features; the encoder halves it
-WINDOW_S = 30.0  # what the encoder was trained on
 ALIGNMENT_STEP_S = 0.02
 MAX_TOKENS_PER_S = 10
 MARK_TOKENS = 20  # for timestamps

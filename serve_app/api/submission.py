@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -42,27 +42,26 @@ async def open_submission(request: Request, *, may_send_url: bool = True) -> Asy
     caller = await caller_of(request)
     max_file_bytes = min(settings.max_file_bytes, caller.plan.max_file_bytes or settings.max_file_bytes)
     async with AsyncExitStack() as stack:
-        arriving = stack.enter_context(ExitStack())
-        arriving.enter_context(services.backlog.arriving(caller.bucket))
-        reference = context_of(request.scope).request_id
-        ticket = await stack.enter_async_context(gate_of(request).admit(caller, feature="stt", reference=reference))
-        form = await stack.enter_async_context(
-            read_form(request, spool_dir=settings.spool_dir, max_file_bytes=max_file_bytes)
-        )
-        fields = Fields(form.fields)
-        url = fields.text("url") if may_send_url else None
-        if form.file is not None and url is not None:
-            raise InvalidRequest("Send either a file or a url, not both.", field="url")
-        if form.file is not None:
-            if form.file.n_bytes == 0:
-                raise CorruptMedia("The file is empty (0 bytes).", field="file")
-            source = MediaFile(path=form.file.path, name=form.file.name, node_id=services.node_id)
-        elif url is not None:
-            path = await stack.enter_async_context(spooled_path(settings.spool_dir))
-            source = await unless_hung_up(request.receive, _fetched(request, url, path, max_file_bytes))
-        else:
-            raise MissingFile(f"Send the recording in the field 'file'{' or name it in url' if may_send_url else ''}.")
-        arriving.close()
+        with services.backlog.arriving(caller.bucket):
+            reference = context_of(request.scope).request_id
+            ticket = await stack.enter_async_context(gate_of(request).admit(caller, feature="stt", reference=reference))
+            form = await stack.enter_async_context(
+                read_form(request, spool_dir=settings.spool_dir, max_file_bytes=max_file_bytes)
+            )
+            fields = Fields(form.fields)
+            url = fields.text("url") if may_send_url else None
+            if form.file is not None and url is not None:
+                raise InvalidRequest("Send either a file or a url, not both.", field="url")
+            if form.file is not None:
+                if form.file.n_bytes == 0:
+                    raise CorruptMedia("The file is empty (0 bytes).", field="file")
+                source = MediaFile(path=form.file.path, name=form.file.name, node_id=services.node_id)
+            elif url is not None:
+                path = await stack.enter_async_context(spooled_path(settings.spool_dir))
+                source = await unless_hung_up(request.receive, _fetched(request, url, path, max_file_bytes))
+            else:
+                elsewhere = " or name it in url" if may_send_url else ""
+                raise MissingFile(f"Send the recording in the field 'file'{elsewhere}.")
         yield Submission(
             fields=fields,
             source=source,

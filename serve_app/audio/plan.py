@@ -16,7 +16,7 @@ import numpy as np
 
 from serve_app.audio.recording import Recording, Span, Waveform, read_span
 
-WINDOW_S = 30.0  # Whisper's window
+WINDOW_S = 30.0  # Whisper's window: what its encoder was trained on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

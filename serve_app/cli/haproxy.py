@@ -16,6 +16,8 @@ import re
 import sys
 from pathlib import Path
 
+from serve_app.errors import ModelUnavailable
+
 RETRY_AFTER_S = 1  # another replica is there, or will be within seconds
 _ERROR_FILE = re.compile(r"^ *errorfile 50[234] (\S+)$", re.MULTILINE)
 OPTION = "    option forwardfor\n"
@@ -57,7 +59,7 @@ def error_page() -> bytes:
     """Return a whole HTTP response: the error JSON of docs/api.md."""
     fault: dict[str, object] = {
         "error": "What worked on this request is gone; send it again.",
-        "error_code": "STT_UPSTREAM_UNAVAILABLE",
+        "error_code": ModelUnavailable.error_code,
         "details": {},
         "request_id": None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from serve_app.audio.plan import PlanSettings
+from serve_app.audio.plan import WINDOW_S, PlanSettings
 from serve_app.audio.speech import SpeechSettings
 from serve_app.pipeline.fan_out import RetrySettings
 from serve_app.pipeline.review import ReviewSettings
@@ -23,7 +23,7 @@ class PipelineSettings:
     background: bool = False  # nobody waits for these recordings: they go after all others, however short
     background_call_s: float = 3600.0  # and have so long for one call to a model, whose queue others jump
     snr_floor_db: float = -10.0  # below it nothing can be understood
-    window_s: float = 30.0  # what the encoder is given at least, silence behind shorter chunks included
+    window_s: float = WINDOW_S  # what the encoder is given at least, silence behind shorter chunks included
     language_samples: int = 3  # chunks listened to before a long recording's language is settled
     plan: PlanSettings = field(default_factory=PlanSettings)
     speech: SpeechSettings = field(default_factory=SpeechSettings)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from serve_app.audio.plan import Chunk
+from serve_app.audio.plan import WINDOW_S, Chunk
 from serve_app.audio.recording import Recording, Span, Waveform
 from serve_app.transcript.model import Segment, SpeakerTurns, Transcript
 
@@ -78,7 +78,7 @@ class RecognizeOptions:
     priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings; lower goes first
     prefix: tuple[KnownText, ...] = ()  # the chunk's beginning; only what follows is returned, the last one is open
     beam_size: int | None = None  # None: the recognizer's own
-    window_s: float = 30.0  # the encoder is given at least this much, silence included; less is cheaper and less exact
+    window_s: float = WINDOW_S  # the encoder is given at least this, silence included; less is cheaper and less exact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

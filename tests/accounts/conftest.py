@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 
 sys.path.append(str(Path(__file__).parents[1] / "serve"))
 
-from cluster import OwnService, raylet_behind, repeated_meeting, set_replicas
+from cluster import OwnService, raylet_behind, repeated_meeting
 from token_issuer import AUDIENCE, running_issuer
 from world import HOLD_S, PLANS, AccountsWorld, short_clip
 
-from configs.load import app_settings, read_profile
-from serve_app.adapters.weights import default_data_dir
+from benchmarks.own_service import fix_replicas, own_config, own_directory, write_config
+from configs.load import app_settings
 from serve_app.cli.service import started_service
 
 OPERATOR_KEY = "operator-key-of-the-account-tests-3f6e1d"
@@ -34,52 +31,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[AccountsWorld]:
-    # Not one of pytest's directories: the database's own user must be able to reach it.
-    directory = Path(tempfile.mkdtemp(prefix="hark-", dir="/tmp"))
-    data_dir = directory / "data"
-    data_dir.mkdir()
-    weights = Path(os.environ.get("HARK_DATA_DIR") or default_data_dir()) / "weights"
-    if weights.is_dir():
-        (data_dir / "weights").symlink_to(weights)
-    try:
-        with running_issuer() as issuer:
-            profile = directory / "profile.yaml"
-            config = read_profile("embedded")
-            for name, n_replicas in {"ingress": 2, "recognizer-base": 2, "diarizer": 1}.items():
-                set_replicas(config, name, n_replicas)
-            config["applications"][0]["args"] |= {
-                "data_dir": str(data_dir),
-                "api": {"trusted_proxies": ["127.0.0.1", "::1"], "allow_private_urls": True},
-                "accounts": {
-                    "access": "keys",
-                    "hold_s": HOLD_S,
-                    "plans": PLANS,
-                    "issuers": [{"issuer": issuer.url, "audiences": [AUDIENCE]}],
-                },
-            }
-            profile.write_text(yaml.safe_dump(config), encoding="utf-8")
-            # For this service alone: others are started while it runs.
-            environment = {name: value for name, value in os.environ.items() if name != "HARK_DATABASE_URL"} | {
-                "HARK_DATA_DIR": str(data_dir),
-                "HARK_OPERATOR_KEY": OPERATOR_KEY,
-                "HARK_URL_SECRETS": URL_SECRET,
-            }
-            command = (sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))
-            with started_service(command, environment=environment) as url:
-                raylet = raylet_behind(url)
-                settings = app_settings(config)
-                yield AccountsWorld(
-                    service=OwnService(url=url, profile=profile, raylet=raylet),
-                    settings=settings.model_copy(
-                        update={"api": settings.api.model_copy(update={"operator_key": OPERATOR_KEY})}
-                    ),
-                    issuer=issuer,
-                    session_logs=session_logs(raylet),
-                    terminal=terminal_of(profile),
-                    secrets={OPERATOR_KEY, URL_SECRET},
-                )
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with own_directory() as directory, running_issuer() as issuer:
+        config = own_config(directory)
+        for name, n_replicas in {"ingress": 2, "recognizer-base": 2, "diarizer": 1}.items():
+            fix_replicas(config, name, n_replicas)
+        config["applications"][0]["args"] |= {
+            "api": {"trusted_proxies": ["127.0.0.1", "::1"], "allow_private_urls": True},
+            "accounts": {
+                "access": "keys",
+                "hold_s": HOLD_S,
+                "plans": PLANS,
+                "issuers": [{"issuer": issuer.url, "audiences": [AUDIENCE]}],
+            },
+        }
+        profile = write_config(config, directory)
+        settings = app_settings(config)
+        # For this service alone: others are started while it runs.
+        environment = {name: value for name, value in os.environ.items() if name != "HARK_DATABASE_URL"} | {
+            "HARK_DATA_DIR": str(settings.data_path()),
+            "HARK_OPERATOR_KEY": OPERATOR_KEY,
+            "HARK_URL_SECRETS": URL_SECRET,
+        }
+        command = (sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))
+        with started_service(command, environment=environment) as url:
+            raylet = raylet_behind(url)
+            yield AccountsWorld(
+                service=OwnService(url=url, profile=profile, raylet=raylet),
+                settings=settings.model_copy(
+                    update={"api": settings.api.model_copy(update={"operator_key": OPERATOR_KEY})}
+                ),
+                issuer=issuer,
+                session_logs=session_logs(raylet),
+                terminal=terminal_of(profile),
+                secrets={OPERATOR_KEY, URL_SECRET},
+            )
 
 
 def session_logs(raylet: psutil.Process) -> Path:

@@ -17,9 +17,10 @@ import yaml
 
 sys.path.append(str(Path(__file__).parents[1] / "serve"))
 
-from cluster import SAMPLE_MEETING, OwnService, raylet_behind, set_replicas
+from cluster import SAMPLE_MEETING, OwnService, raylet_behind
 from live_talk import MAX_SESSIONS, RATE_HZ, Heard, stream
 
+from benchmarks.own_service import fix_replicas
 from configs.load import read_profile
 from serve_app.cli.service import started_service
 
@@ -29,8 +30,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
     """A service with room for eight sessions on each route."""
     profile = tmp_path_factory.mktemp("profile") / "profile.yaml"
     config = read_profile("embedded")
-    set_replicas(config, "recognizer-base", 2)
-    set_replicas(config, "diarizer", 1)
+    fix_replicas(config, "recognizer-base", 2)
+    fix_replicas(config, "diarizer", 1)
     for application in config["applications"]:
         application["args"] = {**application["args"], "realtime": {"max_sessions": MAX_SESSIONS}}
     profile.write_text(yaml.safe_dump(config), encoding="utf-8")

@@ -20,6 +20,8 @@ import numpy as np
 import psutil
 import yaml
 
+from benchmarks.own_service import fix_replicas
+
 SAMPLE_MEETING = Path(__file__).parents[1] / "data" / "sample_meeting.opus"
 READY_S = 120.0
 ANSWER_S = 240.0
@@ -46,7 +48,7 @@ class OwnService:
     def scale(self, deployment: str, n_replicas: int) -> None:
         """Set a deployment's number of replicas and wait until there are that many."""
         config = yaml.safe_load(self.profile.read_text(encoding="utf-8"))
-        set_replicas(config, deployment, n_replicas)
+        fix_replicas(config, deployment, n_replicas)
         self.profile.write_text(yaml.safe_dump(config), encoding="utf-8")
         self.redeploy()
         self.wait_until_ready({deployment: n_replicas})
@@ -114,14 +116,6 @@ def _events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def without_id(transcript: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in transcript.items() if name not in {"request_id", "transcript_id"}}
-
-
-def set_replicas(config: dict[str, Any], deployment: str, n_replicas: int) -> None:
-    """Fix a deployment's number of replicas in a Serve config."""
-    options = next(d for d in config["applications"][0]["deployments"] if d["name"] == deployment)
-    options.pop("autoscaling_config", None)
-    options["num_replicas"] = n_replicas
-    options["ray_actor_options"] = {"num_cpus": 0.1}  # a machine of two cores has room for them all
 
 
 def raylet_behind(url: str) -> psutil.Process:

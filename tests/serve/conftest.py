@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import OwnService, raylet_behind, repeated_meeting, set_replicas
+from cluster import OwnService, raylet_behind, repeated_meeting
 
+from benchmarks.own_service import fix_replicas
 from configs.load import read_profile
 from serve_app.cli.service import started_service
 
@@ -20,8 +21,8 @@ RECOGNIZER = "recognizer-base"
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
     profile = tmp_path_factory.mktemp("profile") / "profile.yaml"
     config = read_profile("embedded")
-    set_replicas(config, RECOGNIZER, 2)
-    set_replicas(config, "diarizer", 2)
+    fix_replicas(config, RECOGNIZER, 2)
+    fix_replicas(config, "diarizer", 2)
     profile.write_text(yaml.safe_dump(config), encoding="utf-8")
     with started_service((sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))) as url:
         yield OwnService(url=url, profile=profile, raylet=raylet_behind(url))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
-from cluster import OwnService, raylet_behind, set_replicas
+from cluster import OwnService, raylet_behind
 
-from configs.load import read_profile
+from benchmarks.own_service import fix_replicas, own_config, own_directory, write_config
 from configs.storage import embedded_server
-from serve_app.adapters.weights import default_data_dir
 from serve_app.cli.service import STOP_S, started_service
 
 GONE_S = 20.0
@@ -27,23 +23,12 @@ GONE_S = 20.0
 @contextmanager
 def own_profile(**args: Any) -> Iterator[Path]:
     """Write the embedded profile, with these `args` beside its own, over a fresh data directory with all weights."""
-    # Not one of pytest's directories: the database's own user must be able to reach it.
-    directory = Path(tempfile.mkdtemp(prefix="hark-", dir="/tmp"))
-    try:
-        data_dir = directory / "data"
-        data_dir.mkdir()
-        weights = Path(os.environ.get("HARK_DATA_DIR") or default_data_dir()) / "weights"
-        if weights.is_dir():
-            (data_dir / "weights").symlink_to(weights)
-        config = read_profile("embedded")
+    with own_directory() as directory:
+        config = own_config(directory)
         for name, n_replicas in {"recognizer-base": 2, "diarizer": 1}.items():
-            set_replicas(config, name, n_replicas)
-        config["applications"][0]["args"] |= {"data_dir": str(data_dir), **args}
-        profile = directory / "profile.yaml"
-        profile.write_text(yaml.safe_dump(config), encoding="utf-8")
-        yield profile
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+            fix_replicas(config, name, n_replicas)
+        config["applications"][0]["args"] |= args
+        yield write_config(config, directory)
 
 
 @contextmanager
