@@ -9,6 +9,7 @@ from ray import ObjectRef
 from configs.settings import DiarizerSettings
 from deployments.local import LocalDiarizer
 from deployments.remote import resolved, speech_errors
+from deployments.yielding import give_way
 from serve_app.audio.recording import Recording, Span
 from serve_app.ports.speech import SpeakerBounds, SpeakerWindows
 from serve_app.transcript.model import SpeakerTurns
@@ -18,6 +19,7 @@ class DiarizerDeployment:
     """Serves ports.Diarizer."""
 
     def __init__(self, settings: DiarizerSettings, weights: Path) -> None:
+        give_way(device=settings.device)
         self._diarizer = LocalDiarizer(settings, weights)
         self._diarizer.warm_up()
 

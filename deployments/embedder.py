@@ -11,12 +11,14 @@ import numpy.typing as npt
 from configs.text import EmbedderOptions
 from deployments.local_text import LocalEmbedder
 from deployments.remote import speech_errors
+from deployments.yielding import give_way
 
 
 class EmbedderDeployment:
     """Serves ports.Embedder."""
 
     def __init__(self, options: EmbedderOptions, weights: Path) -> None:
+        give_way(device=options.device)
         self._embedder = LocalEmbedder(options, weights)
         self._embedder.warm_up()
 

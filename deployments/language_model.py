@@ -11,6 +11,7 @@ from deployments.local_language import LocalLanguageModel
 from deployments.measuring import measured_answer, measured_generation
 from deployments.metrics import RayMeter, model_of_deployment
 from deployments.remote import speech_errors, translated
+from deployments.yielding import give_way
 from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, TextDelta
 
 
@@ -18,6 +19,7 @@ class LanguageModelDeployment:
     """Serves ports.LanguageModel."""
 
     async def __init__(self, options: LanguageModelOptions, data_dir: Path) -> None:  # Serve awaits it
+        give_way(device="cpu" if options.engine == "llama.cpp" else "cuda")
         self._meter = RayMeter()
         self._name = model_of_deployment("language-model-")
         self._model = LocalLanguageModel(options, data_dir)

@@ -12,6 +12,7 @@ from configs.settings import VoiceDetectorSettings
 from deployments.local import LocalDecoder, LocalDetector
 from deployments.logs import use_serve_log
 from deployments.remote import resolved, speech_errors, translated
+from deployments.yielding import give_way
 from serve_app.audio.recording import Recording, Span
 from serve_app.ports.speech import DecodedBlock, MediaFile
 
@@ -21,6 +22,7 @@ class MediaDeployment:
 
     def __init__(self, max_duration_s: float | None) -> None:
         use_serve_log()
+        give_way()
         self._decoder = LocalDecoder(max_duration_s=max_duration_s)
 
     async def decode(self, source: MediaFile) -> AsyncIterator[DecodedBlock]:
@@ -36,6 +38,7 @@ class VoiceDetectorDeployment:
     """Serves ports.VoiceDetector."""
 
     def __init__(self, settings: VoiceDetectorSettings) -> None:
+        give_way()
         self._detector = LocalDetector(settings)
 
     @speech_errors

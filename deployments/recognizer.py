@@ -11,6 +11,7 @@ from deployments.logs import use_serve_log
 from deployments.measuring import RecognizerMeasures
 from deployments.metrics import RayMeter, model_of_deployment
 from deployments.remote import resolved, speech_errors
+from deployments.yielding import give_way
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording
 from serve_app.ports.speech import Recognition, RecognizeOptions
@@ -21,6 +22,7 @@ class RecognizerDeployment:
 
     def __init__(self, settings: RecognizerSettings, weights: Path) -> None:
         use_serve_log()
+        give_way(device=settings.device)
         measures = RecognizerMeasures(RayMeter(), model=model_of_deployment("recognizer-"))
         self._recognizer = LocalRecognizer(settings, weights, measures=measures)
         self._recognizer.warm_up()

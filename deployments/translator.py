@@ -8,6 +8,7 @@ from pathlib import Path
 from configs.text import MadladOptions, OpusMtOptions
 from deployments.local_text import LocalMadlad, LocalOpusMt
 from deployments.remote import speech_errors
+from deployments.yielding import give_way
 from serve_app.ports.language import Translations
 
 
@@ -15,6 +16,7 @@ class TranslatorDeployment:
     """Serves ports.Translator over sentences; texts go through translation.by_sentence. It may scale to zero."""
 
     def __init__(self, options: OpusMtOptions | MadladOptions, data_dir: Path) -> None:
+        give_way(device=options.device)
         self._translator: LocalOpusMt | LocalMadlad = (
             LocalOpusMt(options, data_dir) if isinstance(options, OpusMtOptions) else LocalMadlad(options)
         )

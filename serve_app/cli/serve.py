@@ -39,6 +39,7 @@ SERVE_ENVIRONMENT = {
     # Without it every client has the proxy's address, and all anonymous callers share one allowance.
     "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).with_name("hark-haproxy")),
     "HARK_PROXY_TELLS_CLIENT": "1",
+    "RAY_worker_niceness": "5",  # Ray gives 15, below which there is no room for models to give way
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "HF_HUB_OFFLINE": "1",
     "PYANNOTE_METRICS_ENABLED": "0",
