@@ -66,7 +66,7 @@ def test_commands_of_units_and_image_exist() -> None:
 
 def test_the_example_environment_knows_all_that_hark_serve_sets() -> None:
     text = (CONFIGS / "systemd" / "environment.example").read_text(encoding="utf-8")
-    entries = dict(re.findall(r"^#?([A-Z_]+)=([^\s#]*)", text, re.MULTILINE))
+    entries = dict(re.findall(r"^#?([A-Za-z_]+)=([^\s#]*)", text, re.MULTILINE))
     for name, value in SERVE_ENVIRONMENT.items():
         if name not in {"RAY_SERVE_HAPROXY_BINARY_PATH", "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"}:
             assert entries[name] == value, name
