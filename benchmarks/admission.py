@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-import shutil
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.report import RESULTS, Report, Table, number, write_report
-from serve_app.adapters.database import Database, EmbeddedPostgres
+from benchmarks.common.database import fresh_database
+from benchmarks.common.report import RESULTS, Report, Table, number, write_report
+from serve_app.adapters.database import Database
 from serve_app.admission.callers import Caller
 from serve_app.admission.gate import Gate
 from serve_app.admission.keys import new_key
@@ -166,14 +164,3 @@ def _word(rank: int) -> str:
         rank, letter = divmod(rank, len(letters))
         syllables.append(letters[letter] + "aeiou"[(letter + rank) % 5])
     return "".join(syllables)
-
-
-@asynccontextmanager
-async def fresh_database() -> AsyncIterator[Database]:
-    directory = Path(tempfile.mkdtemp(prefix="hark-", dir="/tmp"))
-    try:
-        with EmbeddedPostgres(directory / "postgres") as server:
-            async with Database(server.url) as database:
-                yield database
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.dataset import Item, item_by_id, read_items
-from benchmarks.errors import ServiceRefused
-from benchmarks.hark_client import HarkClient, carries_text
-from benchmarks.peers.process import Task, default_conditions, run_peer
-from benchmarks.report import RESULTS, Report, Table, number, write_report
+from benchmarks.common.dataset import Item, item_by_id, read_items
+from benchmarks.common.errors import ServiceRefused
+from benchmarks.common.hark_client import HarkClient, carries_text
+from benchmarks.common.report import RESULTS, Report, Table, number, write_report
+from benchmarks.library_peers.process import Task, default_conditions, run_peer
 from serve_app.ports.speech import MediaFile, TranscribeOptions, Transcriber
 
 AT_ONCE = 8

@@ -9,16 +9,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.audio import write_excerpt
-from benchmarks.dataset import Item, item_by_id, read_items
-from benchmarks.errors import PeerFailed, ServiceRefused
-from benchmarks.hark_client import HarkClient
-from benchmarks.outcome import Outcome
-from benchmarks.peers.glue import glue
-from benchmarks.peers.process import Conditions, Task, default_conditions, run_peer
-from benchmarks.processes import Usage, service_processes, watched
-from benchmarks.report import RESULTS, Report, Table, mebibytes, number, percent, write_report
-from benchmarks.scoring import word_errors
+from benchmarks.common.audio import write_excerpt
+from benchmarks.common.dataset import Item, item_by_id, read_items
+from benchmarks.common.errors import PeerFailed, ServiceRefused
+from benchmarks.common.hark_client import HarkClient
+from benchmarks.common.outcome import Outcome
+from benchmarks.common.processes import Usage, service_processes, watched
+from benchmarks.common.report import RESULTS, Report, Table, mebibytes, number, percent, write_report
+from benchmarks.common.scoring import word_errors
+from benchmarks.library_peers.glue import glue
+from benchmarks.library_peers.process import Conditions, Task, default_conditions, run_peer
 
 HARK_WORDS, HARK_SPEAKERS = "hark", "hark, speakers"
 SEQUENTIAL, BATCHED, NO_WORDS = (

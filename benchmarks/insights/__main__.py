@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.common.dataset import dataset_folder
 from benchmarks.insights.counting import Cost, CountingModel
 from benchmarks.insights.texts import source_of
 from serve_app.insights.insights import Insights
@@ -26,7 +26,6 @@ from serve_app.insights.templates import prompt, prompt_names
 from serve_app.insights.vocabulary import content_words
 from serve_app.ports.passages import Line
 
-_DATA = Path(os.environ.get("HARK_TEST_DATA", Path(__file__).parents[2] / "../shared/data"))
 _CASES = Path(__file__).parent / "cases.yaml"
 
 
@@ -46,7 +45,7 @@ class Outcome:
 
 async def outcome_of(case: dict[str, Any], model: CountingModel) -> Outcome:
     """Run one case; patterns are looked for in the text a user gets."""
-    source = source_of(case, data_dir=_DATA)
+    source = source_of(case, data_dir=dataset_folder())
     model.cost = Cost()
     began = time.monotonic()
     result = await _result(case["do"], source, Insights(model))

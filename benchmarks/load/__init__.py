@@ -1,0 +1,1 @@
+"""`hark bench load`: arrivals that wait for nobody."""

@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.audio import write_excerpt, write_repeated
-from benchmarks.hark_client import HarkClient
+from benchmarks.common.audio import SAMPLE, write_excerpt, write_repeated
+from benchmarks.common.hark_client import HarkClient
 from benchmarks.load.arrivals import Arrival, Kind, Sound
 from benchmarks.load.senders import Answer, Sender, http_client
 
-SAMPLE = Path(__file__).parents[2] / "tests" / "data" / "sample_meeting.opus"
 _SAMPLE_S = 82.0
 # Seconds of audio, and how often they are drawn: mostly short, half of the sound in long ones.
 LENGTHS: dict[Kind, dict[float, float]] = {

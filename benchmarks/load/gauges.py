@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import service_processes
+from benchmarks.common.processes import process_name, service_processes
 
-_REPLICA = re.compile(r"ServeReplica:[\w-]+:([\w.-]+?)(?:\.|:|\s|$)")
 _MIB = 2**20
 
 
@@ -98,20 +96,6 @@ class Gauges:
                 if name.startswith("realtime-"):
                     sockets += sum(c.status == psutil.CONN_ESTABLISHED for c in process.net_connections("tcp"))
         return counts, sockets
-
-
-def process_name(command: Sequence[str]) -> str:
-    """Return a short name: the deployment of a replica, else the program's."""
-    if not command:
-        return "?"
-    if found := _REPLICA.search(command[0]):
-        return found[1]
-    if command[0].startswith("ray::"):
-        return command[0].removeprefix("ray::").split(" ")[0]
-    names = [part.rsplit("/", 1)[-1] for part in command[:3]]
-    if "hark" in names or "serve_app.cli" in command[:3]:
-        return "hark serve"
-    return names[1] if names[0].startswith("python") and len(names) > 1 else names[0]
 
 
 async def holdings(gauges: Gauges, data_dir: Path | None) -> Holdings:

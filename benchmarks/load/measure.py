@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.common.plots import draw_load
+from benchmarks.common.report import RESULTS, Report, Table, write_report
 from benchmarks.load.arrivals import Step, arrivals, plan_of
 from benchmarks.load.drive import Stage, run_arrivals, stage
 from benchmarks.load.gauges import Gauges, Holdings, holdings
-from benchmarks.load.plots import draw_load
 from benchmarks.load.report import (
     cost_table,
     holdings_table,
@@ -21,7 +22,6 @@ from benchmarks.load.report import (
 )
 from benchmarks.load.scores import Deadlines, StepScore, score
 from benchmarks.load.senders import Answer, closed_loop
-from benchmarks.report import RESULTS, Report, Table, write_report
 
 CALLERS = 16  # of the closed loop that measures the capacity: two recognizers with batches of two, and as many waiting
 _WARM_UP_SHARE = 0.2  # of a step: the one before it echoes

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.common.report import Table, mebibytes, number, percent
 from benchmarks.load.gauges import Holdings, Sample, slopes
 from benchmarks.load.scores import Deadlines, StepScore
-from benchmarks.report import Table, mebibytes, number, percent
 
 _ENOUGH_SLOPES = 12
 

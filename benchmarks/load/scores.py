@@ -1,16 +1,14 @@
-"""Numbers from answers: percentiles, goodput, refusals. No I/O."""
+"""Numbers from answers: latencies, goodput, refusals. No I/O."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.common.percentiles import percentiles
 from benchmarks.load.arrivals import KINDS, Kind, Step
 from benchmarks.load.senders import Answer
-
-PERCENTILES = (50, 95, 99)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +107,3 @@ def _kind(kind: Kind, answers: Sequence[Answer], deadlines: Deadlines, seconds: 
         word_delay_s=percentiles([d for a in done for d in a.word_delays_s]),
         goodput=good_s / seconds,
     )
-
-
-def percentiles(values: Sequence[float], shares: Sequence[int] = PERCENTILES) -> dict[int, float]:
-    """Return the smallest value that so many percent do not exceed; nothing of nothing."""
-    ordered = sorted(values)
-    if not ordered:
-        return {}
-    return {share: ordered[max(math.ceil(share / 100 * len(ordered)) - 1, 0)] for share in shares}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from benchmarks.errors import ServiceRefused
-from benchmarks.live_client import PLATFORM, speak
+from benchmarks.common.errors import ServiceRefused
+from benchmarks.common.live_client import PLATFORM, speak
 from benchmarks.load.arrivals import Arrival, Kind, Sound
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.own_service import Config
+from benchmarks.common.own_service import Config
 
 if TYPE_CHECKING:
     from ray.cluster_utils import Cluster

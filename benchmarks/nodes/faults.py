@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.common.own_service import Config, OwnService
 from benchmarks.nodes.cluster import Deployed, Nodes, Replica
-from benchmarks.own_service import Config, OwnService
 
 TWICE = ("ingress", "transcription", "media", "voice-detector", "recognizer-base", "diarizer", "job-worker")
 """Deployments with two replicas, on two nodes. The others, which requests can do without for a moment, have one."""

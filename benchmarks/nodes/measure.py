@@ -13,17 +13,24 @@ from typing import Any
 
 import httpx
 
-from benchmarks.audio import write_excerpt, write_repeated
-from benchmarks.errors import ServiceRefused
-from benchmarks.job_client import JobClient, JobRun
+from benchmarks.common.audio import SAMPLE, write_excerpt, write_repeated
+from benchmarks.common.errors import ServiceRefused
+from benchmarks.common.job_client import JobClient, JobRun
+from benchmarks.common.own_service import (
+    Config,
+    fix_replicas,
+    new_account,
+    own_config,
+    own_directory,
+    running,
+    write_config,
+)
+from benchmarks.common.report import RESULTS, write_report
 from benchmarks.nodes.cluster import Deployed, three_nodes
 from benchmarks.nodes.faults import TWICE, Blow, Target, blows, whole_database
 from benchmarks.nodes.report import Happening, Jobs, nodes_report
 from benchmarks.nodes.traffic import Asked, Client, Patience, Sent, sent
-from benchmarks.own_service import Config, fix_replicas, new_account, own_config, own_directory, running, write_config
-from benchmarks.report import RESULTS, write_report
 
-SAMPLE = Path(__file__).parents[2] / "tests" / "data" / "sample_meeting.opus"
 _CLIP_S = 12.0
 _PATIENCE_S = 180.0  # for a service to become whole
 _JOB_PATIENCE_S = 900.0

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks.job_client import JobRun
+from benchmarks.common.job_client import JobRun
+from benchmarks.common.report import Report, Table, number
 from benchmarks.nodes.traffic import OK, WRONG, Asked, Patience
-from benchmarks.report import Report, Table, number
 
 _CLIENTS: tuple[Patience, ...] = ("plain", "as told")
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import httpx
 
-from benchmarks.job_client import comparable
+from benchmarks.common.job_client import comparable
 
 Patience = Literal["plain", "as told"]
 """Whether a client takes the first answer for the last, or sends again once, as docs/api.md tells it to."""

@@ -1,1 +1,1 @@
-"""What a user would run instead: each peer in a process of its own, on the same weights and threads."""
+"""`hark bench peers`: clips that come together, at Hark and at plain servers in turns."""

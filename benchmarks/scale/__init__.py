@@ -1,0 +1,1 @@
+"""`hark bench scale`: more recognizers, real ones and simulated ones."""

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.dataset import Item, item_by_id, read_items
-from benchmarks.load.plots import draw_scale
-from benchmarks.report import RESULTS, write_report
+from benchmarks.common.dataset import Item, item_by_id, read_items
+from benchmarks.common.plots import draw_scale
+from benchmarks.common.report import RESULTS, write_report
 from benchmarks.scale.plan_cost import LengthCost, length_costs
 from benchmarks.scale.real import RealRun, measure_real
 from benchmarks.scale.report import WAVE_BEGINS_S, WAVE_ENDS_S, Findings, scale_report
-from benchmarks.simulation.calibration import CALIBRATION, Calibration, load_calibration
-from benchmarks.simulation.scenarios import HOUR_S, HOURS, MIX, Outcome, Wave, Work, run_wave, run_work
-from benchmarks.simulation.service import Shape, shape_of
+from benchmarks.scale.simulation.calibration import CALIBRATION, Calibration, load_calibration
+from benchmarks.scale.simulation.scenarios import HOUR_S, HOURS, MIX, Outcome, Wave, Work, run_wave, run_work
+from benchmarks.scale.simulation.service import Shape, shape_of
 
 WINDOWS_EACH = 12  # in flight for a recognizer: enough that chance leaves none without work
 _LANES = 16  # of a long recording in flight, as the embedded profile has it
@@ -67,7 +67,7 @@ def _kept() -> Calibration:
 async def _calibration(scale: Scale, say: Say) -> Calibration:
     if CALIBRATION.is_file() and not scale.fresh_calibration:
         return load_calibration()
-    from benchmarks.simulation.measuring import calibrate
+    from benchmarks.scale.simulation.measuring import calibrate
     from configs.load import app_settings, read_profile
 
     found = await calibrate(app_settings(read_profile("embedded")), _item_for_calibration(), say=say)

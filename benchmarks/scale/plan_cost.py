@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.simulation.calibration import Calibration
-from benchmarks.simulation.engines import track_of
-from benchmarks.simulation.scenarios import HOUR_S, Work, run_work
-from benchmarks.simulation.service import COORDINATOR, shape_of
+from benchmarks.scale.simulation.calibration import Calibration
+from benchmarks.scale.simulation.engines import track_of
+from benchmarks.scale.simulation.scenarios import HOUR_S, Work, run_work
+from benchmarks.scale.simulation.service import COORDINATOR, shape_of
 from serve_app.audio.plan import PlanSettings, next_chunk, plan_lanes, split_long_spans
 from serve_app.audio.speech import speech_spans, weakest_frame
 

@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.audio import write_excerpt
-from benchmarks.dataset import Item
-from benchmarks.errors import ServiceRefused
-from benchmarks.hark_client import HarkClient
-from benchmarks.load.gauges import process_name
-from benchmarks.own_service import fix_replicas, own_config, own_directory, running, write_config
+from benchmarks.common.audio import write_excerpt
+from benchmarks.common.dataset import Item
+from benchmarks.common.errors import ServiceRefused
+from benchmarks.common.hark_client import HarkClient
+from benchmarks.common.own_service import fix_replicas, own_config, own_directory, running, write_config
+from benchmarks.common.processes import process_name
 
 _WARM_UP_S = 20.0
 

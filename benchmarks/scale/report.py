@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.report import Report, Table, number, percent
+from benchmarks.common.report import Report, Table, number, percent
 from benchmarks.scale.plan_cost import LengthCost, growth
 from benchmarks.scale.real import RealRun
-from benchmarks.simulation.calibration import Calibration
-from benchmarks.simulation.scenarios import HOUR_S, Outcome
+from benchmarks.scale.simulation.calibration import Calibration
+from benchmarks.scale.simulation.scenarios import HOUR_S, Outcome
 
 WAVE_BEGINS_S, WAVE_ENDS_S = 30.0, 630.0
 _PARTS = ("ingress", "transcription", "media", "voice-detector", "recognizer-base")

@@ -50,8 +50,8 @@ def accuracy(
 ) -> None:
     """Word, speaker and hallucination errors on the evaluation data."""
     require_packages()
-    from benchmarks.accuracy import DEFAULT_PEERS, measure_accuracy
-    from benchmarks.report import RESULTS
+    from benchmarks.accuracy.measure import DEFAULT_PEERS, measure_accuracy
+    from benchmarks.common.report import RESULTS
 
     run(
         measure_accuracy(
@@ -87,7 +87,7 @@ def throughput(
 ) -> None:
     """Seconds of audio per second, CPU and memory on a long recording, systems alternating."""
     require_packages()
-    from benchmarks.report import RESULTS
+    from benchmarks.common.report import RESULTS
     from benchmarks.throughput import measure_throughput
 
     run(
@@ -118,8 +118,8 @@ def latency(
 ) -> None:
     """Overhead of HTTP, eight requests at once, time to the first event, and fairness beside a long file."""
     require_packages()
+    from benchmarks.common.report import RESULTS
     from benchmarks.latency import measure_latency
-    from benchmarks.report import RESULTS
 
     run(
         measure_latency(
@@ -143,7 +143,7 @@ def admission(
 ) -> None:
     """What accounts add to a request, and lists and searches, on a database of its own; no service is needed."""
     from benchmarks.admission import measure_admission
-    from benchmarks.report import RESULTS
+    from benchmarks.common.report import RESULTS
 
     run(measure_admission(runs=runs, transcripts=transcripts, command=command(), results=results or RESULTS, say=say))
 
@@ -156,8 +156,8 @@ def kills(
     results: Results = None,
 ) -> None:
     """Jobs while their service is killed piece by piece, on a service of its own; none may be lost or charged twice."""
-    from benchmarks.kills import measure_kills
-    from benchmarks.report import RESULTS
+    from benchmarks.common.report import RESULTS
+    from benchmarks.kills.measure import measure_kills
 
     run(measure_kills(jobs=jobs, minutes=minutes, seed=seed, command=command(), results=results or RESULTS, say=say))
 
@@ -193,10 +193,10 @@ def realtime(
 ) -> None:
     """Captions at the pace of speech: delays, cost and errors by the number of sessions; a long session; a crowd."""
     require_packages()
-    from benchmarks.realtime import measure_realtime
-    from benchmarks.realtime_crowd import measure_crowd
-    from benchmarks.realtime_hour import measure_hour
-    from benchmarks.report import RESULTS
+    from benchmarks.common.report import RESULTS
+    from benchmarks.realtime.crowd import measure_crowd
+    from benchmarks.realtime.hour import measure_hour
+    from benchmarks.realtime.measure import measure_realtime
 
     common: dict[str, Any] = {
         "url": url,

@@ -38,9 +38,9 @@ def load(
 ) -> None:
     """Requests, jobs and sockets that wait for nobody: latency, goodput, refusals, cost; overload; soak."""
     require_packages()
+    from benchmarks.common.report import RESULTS
     from benchmarks.load.measure import Load, measure_load
     from benchmarks.load.scores import Deadlines
-    from benchmarks.report import RESULTS
 
     if overload:
         name, loads, lengths = "overload", [0.8, 3.0], [60 * overload] * 2
@@ -93,7 +93,7 @@ def scale(
 ) -> None:
     """More recognizers: real ones on this machine, and a calibrated simulation of many, checked against the real."""
     require_packages()
-    from benchmarks.report import RESULTS
+    from benchmarks.common.report import RESULTS
     from benchmarks.scale.measure import Scale, measure_scale
 
     asked = Scale(
@@ -116,8 +116,8 @@ def nodes(
     results: Results = None,
 ) -> None:
     """A service of its own on three nodes loses replicas, controller, node and database, and is changed, under load."""
+    from benchmarks.common.report import RESULTS
     from benchmarks.nodes.measure import Asking, measure_nodes
-    from benchmarks.report import RESULTS
 
     asking = Asking(clients=clients, jobs_at_once=jobs, window_s=seconds, only=tuple(names(only)))
     run(measure_nodes(asking, command=command(), results=results or RESULTS, say=say))
@@ -139,8 +139,8 @@ def peers(
 ) -> None:
     """Clips that come together at Hark and at plain servers, in turns; what the pipeline takes beside its models."""
     require_packages()
-    from benchmarks.peers_at_once import Peers, measure_peers
-    from benchmarks.report import RESULTS
+    from benchmarks.common.report import RESULTS
+    from benchmarks.peers.measure import Peers, measure_peers
 
     asked = Peers(clips=clips, rounds=rounds, whisperx=whisperx, long_id=long_file or None)
     run(measure_peers(asked, url=url, service_pid=pid, command=command(), results=results or RESULTS, say=say))

@@ -22,7 +22,7 @@ Pid = Annotated[
 
 def run(measurement: Coroutine[Any, Any, str]) -> None:
     """Await a measurement and print its report; what keeps it from being run ends the command with 1."""
-    from benchmarks.errors import BenchmarkError
+    from benchmarks.common.errors import BenchmarkError
 
     # Told to end, a measurement still stops the servers that it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -16,7 +16,7 @@ from cluster import OwnService, raylet_behind, repeated_meeting
 from token_issuer import AUDIENCE, running_issuer
 from world import HOLD_S, PLANS, AccountsWorld, short_clip
 
-from benchmarks.own_service import fix_replicas, own_config, own_directory, write_config
+from benchmarks.common.own_service import fix_replicas, own_config, own_directory, write_config
 from configs.load import app_settings
 from serve_app.cli.service import started_service
 

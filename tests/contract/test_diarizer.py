@@ -223,8 +223,8 @@ def test_a_replica_on_the_cpu_loads_no_torch() -> None:
 
 @pytest.mark.filterwarnings("ignore:(?s).*torchcodec")  # pyannote.audio does without it
 def test_torch_gives_the_same_turns(diarizer: PyannoteDiarizer, tmp_path: Path) -> None:
-    from benchmarks.peers.assemble_pyannote import pipeline_folder
-    from benchmarks.peers.torchaudio_parts import ensure_torchaudio
+    from benchmarks.library_peers.assemble_pyannote import pipeline_folder
+    from benchmarks.library_peers.torchaudio_parts import ensure_torchaudio
 
     ensure_torchaudio()
     torch_diarizer = PyannoteDiarizer(weights_dir=pipeline_folder(WEIGHTS, tmp_path), device="cpu")

@@ -20,6 +20,7 @@ import jsonschema
 import pytest
 import pytest_asyncio
 
+from benchmarks.language.schema import ANSWER_TOKENS, SCHEMA
 from configs.language import LanguageModelOptions
 from deployments.local_language import LanguageEngine, open_engine
 from serve_app.errors import ContextTooLong, InvalidRequest, ModelQueueFull, ModelUnavailable
@@ -34,28 +35,6 @@ MODELS = {
 }
 FREED_WITHIN_S = 5.0  # a fraction of what the work that nobody wants would take; on a quiet machine it is under 1 s
 
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "title": {"type": "string", "maxLength": 40},
-        "mood": {"enum": ["positive", "neutral", "negative"]},
-        "stars": {"type": "integer", "minimum": 0, "maximum": 5},
-        "actions": {
-            "type": "array",
-            "maxItems": 2,
-            "items": {
-                "type": "object",
-                "properties": {
-                    "task": {"type": "string", "maxLength": 40},
-                    "owner": {"anyOf": [{"type": "string", "maxLength": 20}, {"type": "null"}]},
-                },
-                "required": ["task", "owner"],
-            },
-        },
-    },
-    "required": ["title", "mood", "stars", "actions"],
-}
-
 ODD_TEXTS = {
     "nothing": "",
     "one word": "word",
@@ -66,7 +45,7 @@ ODD_TEXTS = {
     "no spaces": sha512(b"").hexdigest() * 9,
     "scripts": "Hello Привет こんにちは مرحبا שלום नमस्ते 你好 Γειά สวัสดี",
     "broken": "half a pair \ud83d and a nul \x00 and a bell \x07",
-    "json": '{"title": "}]\\"", "mood": ' * 20,
+    "json": '{"summary": "}]\\"", "mood": ' * 20,
     "repetition": "again " * 300,
 }
 
@@ -224,11 +203,25 @@ async def test_no_message_is_no_request(model: LanguageEngine) -> None:
 async def test_whatever_the_text_the_answer_keeps_to_the_schema(
     model: LanguageEngine, kind: str, temperature: float
 ) -> None:
-    options = GenerateOptions(max_tokens=400, temperature=temperature, seed=3, json_schema=SCHEMA, stop=('"', "}"))
+    options = GenerateOptions(
+        max_tokens=ANSWER_TOKENS, temperature=temperature, seed=3, json_schema=SCHEMA, stop=('"', "}")
+    )
     answer = await model.generate(extracting(ODD_TEXTS[kind]), options)
 
     assert answer.finish_reason == "stop"
     jsonschema.validate(json.loads(answer.text), SCHEMA)
+
+
+async def test_a_schema_may_give_a_choice(model: LanguageEngine) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"owner": {"anyOf": [{"type": "string", "maxLength": 20}, {"type": "null"}]}},
+        "required": ["owner"],
+    }
+    answer = await model.generate(extracting("Who?"), GenerateOptions(max_tokens=200, json_schema=schema))
+
+    assert answer.finish_reason == "stop"
+    jsonschema.validate(json.loads(answer.text), schema)
 
 
 async def test_json_that_is_cut_off_says_so(model: LanguageEngine) -> None:

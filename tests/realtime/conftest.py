@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "serve"))
 from cluster import SAMPLE_MEETING, OwnService, raylet_behind
 from live_talk import MAX_SESSIONS, RATE_HZ, Heard, stream
 
-from benchmarks.own_service import fix_replicas
+from benchmarks.common.own_service import fix_replicas
 from configs.load import read_profile
 from serve_app.cli.service import started_service
 

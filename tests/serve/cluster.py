@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import yaml
 
-from benchmarks.own_service import fix_replicas
+from benchmarks.common.own_service import fix_replicas
 
 SAMPLE_MEETING = Path(__file__).parents[1] / "data" / "sample_meeting.opus"
 READY_S = 120.0

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from cluster import OwnService, raylet_behind, repeated_meeting
 
-from benchmarks.own_service import fix_replicas
+from benchmarks.common.own_service import fix_replicas
 from configs.load import read_profile
 from serve_app.cli.service import started_service
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from cluster import OwnService, raylet_behind
 
-from benchmarks.own_service import fix_replicas, own_config, own_directory, write_config
+from benchmarks.common.own_service import fix_replicas, own_config, own_directory, write_config
 from configs.storage import embedded_server
 from serve_app.cli.service import STOP_S, started_service
 

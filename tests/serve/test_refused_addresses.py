@@ -1,7 +1,7 @@
 """Addresses inside this network are refused wherever a client may name a URL.
 
 A redirect needs a public first hop, which a service that refuses everything else cannot be shown without a network:
-tests/unit/adapters/test_fetch.py follows redirects, and names that change, to where they must not lead.
+tests/unit/adapters/test_fetch_addresses.py follows redirects, and names that change, to where they must not lead.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.language import Round, Written, speed_table
-from benchmarks.language_schema import measure_schema, odd_texts, schema_table
+from benchmarks.language.schema import measure_schema, odd_texts, schema_table
+from benchmarks.language.speed import Round, Written, speed_table
 from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, TextDelta
 
 VALID = {"summary": "x", "mood": "neutral", "stars": 3, "actions": []}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import latency
-from benchmarks.dataset import Item
+from benchmarks.common.dataset import Item
 from benchmarks.latency import Timings, alternated, latency_report, local_call
 from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions
 

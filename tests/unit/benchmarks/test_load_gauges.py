@@ -1,10 +1,10 @@
-"""Memory's slopes and the names of processes."""
+"""Memory's slopes."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.load.gauges import Sample, process_name, slopes
+from benchmarks.load.gauges import Sample, slopes
 
 MIB = 2**20
 
@@ -23,17 +23,3 @@ def test_a_slope_is_that_of_the_settled_time_and_the_steepest_comes_first() -> N
 def test_a_process_that_began_in_between_has_no_slope() -> None:
     samples = [sample(n, old=1) for n in range(8)] + [sample(8, old=1, young=5)]
     assert [slope.process for slope in slopes(samples)] == ["old"]
-
-
-@pytest.mark.parametrize(
-    ("command", "name"),
-    [
-        (["ray::ServeReplica:hark:recognizer-base"], "recognizer-base"),
-        (["ray::ServeReplica:hark-stream:realtime-platform.handle_request"], "realtime-platform"),
-        (["ray::ServeController"], "ServeController"),
-        (["/opt/ray/core/src/ray/raylet/raylet", "--x"], "raylet"),
-        (["/usr/bin/python", "-m", "serve_app.cli", "serve"], "hark serve"),
-    ],
-)
-def test_a_process_is_called_by_what_it_does(command: list[str], name: str) -> None:
-    assert process_name(command) == name

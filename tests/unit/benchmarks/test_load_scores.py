@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchmarks.load.arrivals import Arrival, Kind, Sound, Step
 from benchmarks.load.report import step_tables, verdict_table
-from benchmarks.load.scores import Deadlines, StepScore, percentiles, score
+from benchmarks.load.scores import Deadlines, StepScore, score
 from benchmarks.load.senders import Answer
 
 STEP = Step(name="1 x", seconds=100, rest=5)
@@ -47,13 +45,6 @@ def test_latencies_are_those_of_answers_and_not_of_refusals() -> None:
 def test_sockets_count_neither_as_goodput_nor_as_shed() -> None:
     found = scored(answer("ok", 1, kind="socket"), answer("refused", 0.1, kind="socket"), answer("ok", 1))
     assert (found.goodput, found.shed) == (pytest.approx(0.2), 0)
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1), st.integers(1, 100))
-def test_a_percentile_is_one_of_the_values_and_so_many_do_not_exceed_it(values: list[float], share: int) -> None:
-    found = percentiles(values, [share])[share]
-    assert found in values
-    assert sum(value <= found for value in values) >= share / 100 * len(values)
 
 
 def test_an_overload_is_judged_against_the_calm_before_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.job_client import JobRun
+from benchmarks.common.job_client import JobRun
 from benchmarks.nodes.cluster import Replica
 from benchmarks.nodes.faults import all_deployments, blows, changed_live, fullest_node, restarting
 from benchmarks.nodes.report import Happening, Jobs, nodes_report

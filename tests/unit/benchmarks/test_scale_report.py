@@ -5,8 +5,8 @@ from __future__ import annotations
 from benchmarks.scale.plan_cost import LengthCost
 from benchmarks.scale.real import RealRun
 from benchmarks.scale.report import Findings, efficiency, scale_report
-from benchmarks.simulation.calibration import AudioTime, Calibration
-from benchmarks.simulation.scenarios import Outcome
+from benchmarks.scale.simulation.calibration import AudioTime, Calibration
+from benchmarks.scale.simulation.scenarios import Outcome
 
 CALIBRATION = Calibration(
     recording="made up",

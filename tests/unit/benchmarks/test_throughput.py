@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.dataset import Item
+from benchmarks.common.dataset import Item
 from benchmarks.throughput import Run, ratio_by_round, throughput_report
 
 ITEM = Item(id="m", path=Path("m.opus"), set="meet", seconds=100, language="en", n_speakers=2, quality="exact", use="")

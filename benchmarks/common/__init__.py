@@ -1,0 +1,1 @@
+"""What several benchmarks need: clients, services of their own, recordings, scores, processes, reports."""

@@ -1,0 +1,1 @@
+"""`hark bench kills`: jobs while their service is killed piece by piece."""

@@ -1,0 +1,1 @@
+"""`python -m benchmarks.language`: how fast a language model writes and lets go, and whether it keeps to schemas."""

@@ -1,0 +1,1 @@
+"""The real pipeline over simulated deployments, on a clock that jumps."""

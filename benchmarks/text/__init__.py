@@ -1,0 +1,1 @@
+"""`python -m benchmarks.text`: embeddings, finding what a meeting says, translation."""
