@@ -47,6 +47,7 @@ def step_tables(scores: Sequence[StepScore], *, capacity: float, deadlines: Dead
             str(kind.refused),
             number(kind.refusal_s.get(95), 3),
             number(kind.slowest_refusal_s, 3),
+            number(kind.sent_late_s.get(95), 3),
             str(kind.without_retry_after) if kind.kind != "socket" else "–",
             ", ".join(f"{name} × {n}" for name, n in kind.faults.items()) or "none",
         ]
@@ -74,8 +75,18 @@ def step_tables(scores: Sequence[StepScore], *, capacity: float, deadlines: Dead
         ),
         Table(
             title="Refusals and faults",
-            columns=["load", "kind", "refused", "p95 s", "slowest s", "without Retry-After", "faults"],
+            columns=[
+                "load",
+                "kind",
+                "refused",
+                "p95 s",
+                "slowest s",
+                "sent late p95 s",
+                "without Retry-After",
+                "faults",
+            ],
             rows=refusals,
+            note="From the time a request was due. Sent late: what of that the sender took, who shares the cores.",
         ),
     ]
 

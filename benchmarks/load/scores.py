@@ -40,6 +40,7 @@ class KindScore:
     stretch: dict[int, float] = field(default_factory=dict)  # the same in multiples of the deadline
     refusal_s: dict[int, float] = field(default_factory=dict)
     slowest_refusal_s: float | None = None
+    sent_late_s: dict[int, float] = field(default_factory=dict)  # by the sender's own fault
     without_retry_after: int = 0  # refusals over HTTP that do not say when to come again
     word_delay_s: dict[int, float] = field(default_factory=dict)
     goodput: float = 0.0  # audio-seconds answered in time, a second
@@ -103,6 +104,7 @@ def _kind(kind: Kind, answers: Sequence[Answer], deadlines: Deadlines, seconds: 
         stretch=percentiles([a.took_s / allowed_s[id(a)] for a in done]),
         refusal_s=percentiles([a.took_s for a in refused]),
         slowest_refusal_s=max((a.took_s for a in refused), default=None),
+        sent_late_s=percentiles([a.late_s for a in answers]),
         without_retry_after=sum(not a.retry_after for a in refused) if kind != "socket" else 0,
         word_delay_s=percentiles([d for a in done for d in a.word_delays_s]),
         goodput=good_s / seconds,

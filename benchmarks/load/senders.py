@@ -32,6 +32,7 @@ class Answer:
     arrival: Arrival
     outcome: str  # "ok", "refused", or the name of the fault
     took_s: float  # from the moment it was due, so that a sender who is late himself does not flatter
+    late_s: float = 0.0  # how late he was: he has no core of his own
     retry_after: bool = False  # a refusal said when to come again
     word_delays_s: tuple[float, ...] = ()  # of sockets: from the end of final words to their message
 
@@ -57,6 +58,7 @@ class Sender:
 
     async def send(self, arrival: Arrival, *, due_s: float) -> Answer:
         """Return what became of it; `due_s` is on time.perf_counter's clock."""
+        late_s = time.perf_counter() - due_s
         ways: dict[Kind, Callable[[Arrival], Awaitable[_Told]]] = {
             "rest": self._rest,
             "job": self._job,
@@ -73,6 +75,7 @@ class Sender:
             arrival=arrival,
             outcome=told.outcome,
             took_s=time.perf_counter() - due_s - told.pace_s,
+            late_s=late_s,
             retry_after=told.retry_after,
             word_delays_s=told.word_delays_s,
         )
