@@ -1,152 +1,167 @@
-"""`hark manifest` against the schemas of Kubernetes, of RayService and of Ray Serve."""
+"""`hark manifest` against the schemas of Kubernetes and of RayService: faults in it are found."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import pytest
 import yaml
-from ray.serve.schema import ServeDeploySchema
-from typer.testing import CliRunner
+from printed_manifest import Object, documents, the
 
-from configs.load import app_settings, profile_names, read_profile
-from serve_app.cli import app
-from serve_app.cli.manifest import TEMPLATE, kubernetes_objects
-from serve_app.cli.serve import SERVE_ENVIRONMENT
+from configs.load import profile_names
+from serve_app.cli.manifest import TEMPLATE
 
-KUBERNETES = "1.31"
+KUBERNETES = ["1.31", "1.37"]  # from the oldest that clouds run to the newest that there are schemas of
 SCHEMA = yaml.safe_load(TEMPLATE.with_name("rayservice.schema.yaml").read_text(encoding="utf-8"))
-PODS_LABELS = {"ray.io/node-type": "worker"}  # the operator's
+AUTOSCALERS_OWN = {"version", "upscalingMode", "idleTimeoutSeconds"}  # the rest is a container's
+QUANTITY = re.compile(r"\d+(\.\d+)?([KMGTPE]i|[numkMGTPE])?")
+NOTHING = object()
 
 
-def objects(profile: str = "gpu") -> dict[str, dict[str, Any]]:
-    """Return what the command prints for a profile, by kind; of two of a kind, the first."""
-    printed = CliRunner().invoke(app, ["manifest", "--profile", profile])
-    assert printed.exit_code == 0, printed.output
-    return {each["kind"]: each for each in reversed(list(yaml.safe_load_all(printed.output)))}
+def check(document: Object, version: str = KUBERNETES[-1]) -> None:
+    """Raise the fault that Kubernetes would find in an object, also where it would only drop a field."""
+    if document["kind"] == "RayService":
+        jsonschema.validate(document, SCHEMA)
+        for inside in _objects_inside(document["spec"]):
+            kubernetes_validate.validate(inside, version, strict=True)
+    else:
+        kubernetes_validate.validate(document, version, strict=True)
 
 
-def cluster() -> dict[str, Any]:
-    found: dict[str, Any] = objects()["RayService"]["spec"]["rayClusterConfig"]
-    return found
+def _objects_inside(spec: Object) -> Iterator[Object]:
+    """Yield what in a RayService is Kubernetes' own, as objects that it knows."""
+    inner = spec["rayClusterConfig"]
+    for group in [inner["headGroupSpec"], *inner["workerGroupSpecs"]]:
+        yield {"apiVersion": "v1", "kind": "Pod", **group["template"]}
+    options = inner.get("autoscalerOptions", {})
+    state = inner.get("gcsFaultToleranceOptions", {})
+    credentials = [state[name] for name in ("redisUsername", "redisPassword") if name in state]
+    autoscaler = {name: value for name, value in options.items() if name not in AUTOSCALERS_OWN}
+    head = {"env": [{"name": "REDIS", **each} for each in credentials]}
+    containers = [{"name": "one", **autoscaler}, {"name": "two", **head}]
+    yield {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": containers}}
+    for service in (spec.get("serveService"), inner["headGroupSpec"].get("headService")):
+        if service is not None:
+            yield {"apiVersion": "v1", "kind": "Service", **service}
 
 
-def pod_templates() -> dict[str, dict[str, Any]]:
-    spec = cluster()
-    groups = {group["groupName"]: group["template"] for group in spec["workerGroupSpecs"]}
-    return {"head": spec["headGroupSpec"]["template"], **groups}
-
-
+@pytest.mark.parametrize("version", KUBERNETES)
 @pytest.mark.parametrize("profile", profile_names())
-def test_the_rayservice_is_one_by_its_schema(profile: str) -> None:
-    jsonschema.validate(objects(profile)["RayService"], SCHEMA)
+def test_kubernetes_takes_all_that_is_printed(profile: str, version: str) -> None:
+    for document in documents(profile):
+        check(document, version)
 
 
-@pytest.mark.parametrize("spoil", ["redisAdress", "headGroupSpecs", "maxReplica"])
-def test_a_misspelt_field_is_found(spoil: str) -> None:
-    service = objects()["RayService"]
-    spec = service["spec"]["rayClusterConfig"]
-    places = {"redisAdress": spec["gcsFaultToleranceOptions"], "maxReplica": spec["workerGroupSpecs"][0]}
-    places.get(spoil, spec)[spoil] = 1
-    with pytest.raises(jsonschema.ValidationError, match=spoil):
-        jsonschema.validate(service, SCHEMA)
+WORKERS = "spec.rayClusterConfig.workerGroupSpecs.1."
+CONTAINER = WORKERS + "template.spec.containers.0."
+CLUSTER = "spec.rayClusterConfig."
+FAULTS: dict[str, tuple[str, Any]] = {
+    "an unknown field of the object": ("specs", {}),
+    "an unknown field of its metadata": ("metadata.label", {}),
+    "an unknown field of the service": ("spec.excludeHeadPod", True),
+    "an unknown field of the cluster": (CLUSTER + "headGroupSpecs", {}),
+    "an unknown field of the upgrade": ("spec.upgradeStrategy.kind", "NewCluster"),
+    "an unknown field of the authentication": (CLUSTER + "authOptions.modes", "token"),
+    "an unknown field of a template's metadata": (WORKERS + "template.metadata.ownerReferences", []),
+    "an unknown field of the head": (CLUSTER + "headGroupSpec.replicas", 1),
+    "an unknown field of a worker group": (WORKERS + "maxReplica", 4),
+    "an unknown field of Ray's state": (CLUSTER + "gcsFaultToleranceOptions.redisAdress", "redis:6379"),
+    "an unknown field of the autoscaler": (CLUSTER + "autoscalerOptions.idleTimeout", 60),
+    "an unknown field of a pod template": (WORKERS + "template.kind", "Pod"),
+    "an unknown field of a pod": (WORKERS + "template.spec.tolerationz", []),
+    "a misspelt field of a probe": (CONTAINER + "livenessProbe", {"exec": {"command": ["true"]}, "periodSecond": 5}),
+    "an unknown field of a secret's key": (
+        CLUSTER + "gcsFaultToleranceOptions.redisPassword.valueFrom.secretKeyRef.nam",
+        "hark-ray",
+    ),
+    "an unknown field of the autoscaler's resources": (CLUSTER + "autoscalerOptions.resources.limit", {}),
+    "an unknown field of the serve service": ("spec.serveService.spec.typ", "ClusterIP"),
+    "a text for a count of replicas": (WORKERS + "minReplicas", "1"),
+    "fewer than no replicas": (WORKERS + "minReplicas", -1),
+    "a number for a parameter of ray start": (WORKERS + "rayStartParams.metrics-export-port", 8080),
+    "a number for Ray's version": (CLUSTER + "rayVersion", 2.6),
+    "a map for the Serve config": ("spec.serveConfigV2", {"applications": []}),
+    "a text for a port": (CONTAINER + "ports.0.containerPort", "6379"),
+    "a number for a variable": (CONTAINER + "env.0.value", 1),
+    "an upgrade that there is not": ("spec.upgradeStrategy.type", "Rolling"),
+    "an incremental upgrade without its options": (
+        "spec.upgradeStrategy",
+        {"type": "NewClusterWithIncrementalUpgrade"},
+    ),
+    "an older API": ("apiVersion", "ray.io/v1alpha1"),
+    "an authentication that there is not": (CLUSTER + "authOptions.mode", "tokens"),
+    "a service that there is not": (CLUSTER + "headGroupSpec.serviceType", "Headless"),
+    "a mode of scaling that there is not": (CLUSTER + "autoscalerOptions.upscalingMode", "Fast"),
+    "an autoscaler that there is not": (CLUSTER + "autoscalerOptions.version", "v3"),
+    "a name that is no label": ("metadata.name", "1hark"),
+    "no cluster": ("spec.rayClusterConfig", NOTHING),
+    "no head": (CLUSTER + "headGroupSpec", NOTHING),
+    "a head without a template": (CLUSTER + "headGroupSpec.template", NOTHING),
+    "a template without a pod": (WORKERS + "template.spec", NOTHING),
+    "a pod without any list of containers": (WORKERS + "template.spec.containers", NOTHING),
+    "no address of Redis": (CLUSTER + "gcsFaultToleranceOptions.redisAddress", NOTHING),
+    "a group without a name": (WORKERS + "groupName", NOTHING),
+    "a group without a maximum": (WORKERS + "maxReplicas", NOTHING),
+    "a group without a minimum": (WORKERS + "minReplicas", NOTHING),
+    "a group without a template": (WORKERS + "template", NOTHING),
+    "a pod without containers": (WORKERS + "template.spec.containers", []),
+    "a container without a name": (CONTAINER + "name", NOTHING),
+    "tokens of Kubernetes, which a RayService may not use": (CLUSTER + "authOptions.enableK8sTokenAuth", True),
+    "an upgrade of the cluster, which is the service's": (CLUSTER + "upgradeStrategy", {"type": "Recreate"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_in_the_rayservice_is_found(fault: str) -> None:
+    service = the("RayService")
+    path, value = FAULTS[fault]
+    _put(service, path, value)
+    with pytest.raises((jsonschema.ValidationError, kubernetes_validate.ValidationError)) as found:
+        check(service)
+    name = path.rpartition(".")[2]
+    assert name in found.value.message or name in map(str, found.value.absolute_path)
+
+
+def _put(inside: Any, path: str, value: Any) -> None:
+    """Set what is at a path of names and indices, or take it away."""
+    *parts, last = path.split(".")
+    for part in parts:
+        inside = inside[int(part)] if isinstance(inside, list) else inside.setdefault(part, {})
+    if value is NOTHING:
+        del inside[last]
+    else:
+        inside[last] = value
 
 
 @pytest.mark.parametrize("kind", ["Secret", "PersistentVolumeClaim", "PodDisruptionBudget"])
-def test_what_is_around_it_is_kubernetes(kind: str) -> None:
-    import kubernetes_validate
-
-    kubernetes_validate.validate(objects()[kind], KUBERNETES, strict=True)
-
-
-@pytest.mark.parametrize("group", ["head", "cpu", "gpu"])
-def test_pods_are_kubernetes(group: str) -> None:
-    import kubernetes_validate
-
-    template = pod_templates()[group]
-    kubernetes_validate.validate({"apiVersion": "v1", "kind": "Pod", **template}, KUBERNETES, strict=True)
-    spoilt = {**template, "spec": {**template["spec"], "tolerationz": []}}
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate({"apiVersion": "v1", "kind": "Pod", **spoilt}, KUBERNETES, strict=True)
+def test_a_misspelt_field_around_the_rayservice_is_found(kind: str) -> None:
+    for document in (each for each in documents() if each["kind"] == kind):
+        document["specs"] = {}
+        with pytest.raises(kubernetes_validate.ValidationError, match="specs"):
+            check(document)
 
 
-@pytest.mark.parametrize("profile", profile_names())
-def test_serve_takes_the_config_inside_and_listens_to_the_pods_address(profile: str) -> None:
-    config = yaml.safe_load(objects(profile)["RayService"]["spec"]["serveConfigV2"])
-    assert ServeDeploySchema.model_validate(config).http_options.host == "0.0.0.0"  # noqa: S104 - a pod's
-    assert app_settings(config) == app_settings(read_profile(profile))
+def test_an_object_of_a_kind_that_is_not_known_is_found() -> None:
+    with pytest.raises(kubernetes_validate.SchemaNotFoundError):
+        check({"apiVersion": "v1", "kind": "Secrets", "metadata": {"name": "hark"}})
 
 
-@pytest.mark.parametrize("group", ["head", "cpu", "gpu"])
-def test_every_ray_process_has_the_environment_that_hark_serve_gives(group: str) -> None:
-    [container] = pod_templates()[group]["spec"]["containers"]
-    environment = {entry["name"]: entry["value"] for entry in container["env"]}
-    # The path is the image's; a proxy in a cluster must not drain in a second, others look every few seconds.
-    own = {"RAY_SERVE_HAPROXY_BINARY_PATH", "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"}
-    for name, value in SERVE_ENVIRONMENT.items():
-        assert name in own or environment[name] == value, name
-    assert environment["RAY_SERVE_HAPROXY_BINARY_PATH"].endswith("/hark-haproxy")
-    assert container["envFrom"] == [{"secretRef": {"name": "hark"}}]
+def test_amounts_have_units_that_kubernetes_reads() -> None:
+    """The schemas take any text: `16GB` and `16 Gi` come to light when a pod is made."""
+    amounts = [amount for document in documents() for amount in _amounts(document)]
+    assert len(amounts) > 20
+    assert not [amount for amount in amounts if not QUANTITY.fullmatch(str(amount))]
 
 
-def test_secrets_and_claims_that_pods_name_are_there() -> None:
-    documents = kubernetes_objects(read_profile("gpu"), TEMPLATE.read_text(encoding="utf-8"))
-    secrets = {each["metadata"]["name"]: each["stringData"] for each in documents if each["kind"] == "Secret"}
-    password = cluster()["gcsFaultToleranceOptions"]["redisPassword"]["valueFrom"]["secretKeyRef"]
-    assert password["key"] in secrets[password["name"]]
-    claims = {each["metadata"]["name"] for each in documents if each["kind"] == "PersistentVolumeClaim"}
-    for template in pod_templates().values():
-        volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
-        assert volumes["data"]["persistentVolumeClaim"]["claimName"] in claims
-        for container in [*template["spec"]["containers"], *template["spec"].get("initContainers", [])]:
-            assert {mount["name"] for mount in container["volumeMounts"]} <= set(volumes)
-            assert {source["secretRef"]["name"] for source in container["envFrom"]} <= set(secrets)
-    assert set(secrets["hark"]) >= {"HARK_DATABASE_URL", "HARK_OPERATOR_KEY", "HARK_URL_SECRETS"}
-    assert all("CHANGE-ME" in value for values in secrets.values() for value in values.values())
-
-
-def test_one_replica_of_each_model_fits_the_groups_at_rest() -> None:
-    config = yaml.safe_load(objects()["RayService"]["spec"]["serveConfigV2"])
-    needed = {"cpu": 0.0, "gpu": 0.0}
-    for deployment in (d for application in config["applications"] for d in application["deployments"]):
-        scaling = deployment.get("autoscaling_config", {})
-        replicas = scaling.get("min_replicas", 1) if scaling else deployment.get("num_replicas", 1)
-        options = deployment["ray_actor_options"]
-        needed["cpu"] += replicas * options.get("num_cpus", 1)
-        needed["gpu"] += replicas * options.get("num_gpus", 0)
-    groups = {group["groupName"]: group for group in cluster()["workerGroupSpecs"]}
-    has = {"cpu": 0.0, "gpu": 0.0}
-    for group in groups.values():
-        limits = group["template"]["spec"]["containers"][0]["resources"]["limits"]
-        has["cpu"] += group["replicas"] * float(limits["cpu"])
-        has["gpu"] += group["replicas"] * float(limits.get("nvidia.com/gpu", 0))
-    assert needed["gpu"] > 0
-    assert needed["cpu"] <= has["cpu"]
-    assert needed["gpu"] <= has["gpu"]
-
-
-def test_the_pods_that_may_not_be_missing_together_are_the_workers() -> None:
-    selector = objects()["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"]
-    for group in ("cpu", "gpu"):
-        assert selector.items() <= {**pod_templates()[group]["metadata"]["labels"], **PODS_LABELS}.items()
-
-
-@pytest.mark.parametrize("profile", profile_names())
-def test_workers_fetch_the_weights_of_the_profile_before_they_start(profile: str) -> None:
-    spec = objects(profile)["RayService"]["spec"]["rayClusterConfig"]
-    wanted = app_settings(read_profile(profile)).weight_sets()
-    for group in spec["workerGroupSpecs"]:
-        [fetching] = group["template"]["spec"]["initContainers"]
-        assert fetching["command"] == ["hark", "models", "pull", *wanted]
-        assert "HF_HUB_OFFLINE" not in {entry["name"] for entry in fetching["env"]}
-
-
-def test_a_profile_of_ones_own_is_taken_and_nonsense_refused(tmp_path: Path) -> None:
-    own = tmp_path / "own.yaml"
-    config = read_profile("embedded")
-    config["applications"][0]["args"]["profile"] = "ours"
-    own.write_text(yaml.safe_dump(config), encoding="utf-8")
-    assert "profile: ours" in objects(str(own))["RayService"]["spec"]["serveConfigV2"]
-    assert CliRunner().invoke(app, ["manifest", "--profile", "none"]).exit_code == 2
+def _amounts(inside: Any) -> Iterator[Any]:
+    for name, value in inside.items() if isinstance(inside, dict) else enumerate(inside):
+        if name in {"limits", "requests"}:
+            yield from value.values()
+        elif name == "sizeLimit":
+            yield value
+        elif isinstance(value, dict | list):
+            yield from _amounts(value)
