@@ -13,6 +13,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from configs.load import profile_names, read_profile
 from serve_app.cli import app
 from serve_app.cli.serve import SERVE_ENVIRONMENT
 
@@ -27,6 +28,12 @@ def section(unit: Path, name: str) -> dict[str, str]:
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's keys have capitals
     parser.read(unit, encoding="utf-8")
     return dict(parser[name])
+
+
+def example_environment() -> dict[str, str]:
+    """Return every variable of the example, those that are commented out too."""
+    text = (CONFIGS / "systemd" / "environment.example").read_text(encoding="utf-8")
+    return dict(re.findall(r"^#?([A-Za-z_]+)=([^\s#]*)", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
@@ -56,6 +63,15 @@ def test_the_service_is_told_to_stop_as_a_person_does_and_has_time_to_drain() ->
     assert int(service["TimeoutStopSec"]) > 60
 
 
+def test_a_worker_that_stops_has_time_to_finish_what_it_runs() -> None:
+    profiles = [read_profile(name) for name in profile_names()]
+    deployments = [each for profile in profiles for app in profile["applications"] for each in app["deployments"]]
+    longest_s = max(each.get("graceful_shutdown_timeout_s", 20) for each in deployments)
+    drain_s = float(example_environment()["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"])
+    unit = section(CONFIGS / "systemd" / "hark-ray-worker.service", "Service")
+    assert longest_s < drain_s < float(unit["TimeoutStopSec"])
+
+
 def test_commands_of_units_and_image_exist() -> None:
     commands = set(get_command(app).commands)  # type: ignore[attr-defined]
     texts = [path.read_text(encoding="utf-8") for path in UNITS]
@@ -65,8 +81,7 @@ def test_commands_of_units_and_image_exist() -> None:
 
 
 def test_the_example_environment_knows_all_that_hark_serve_sets() -> None:
-    text = (CONFIGS / "systemd" / "environment.example").read_text(encoding="utf-8")
-    entries = dict(re.findall(r"^#?([A-Za-z_]+)=([^\s#]*)", text, re.MULTILINE))
+    entries = example_environment()
     for name, value in SERVE_ENVIRONMENT.items():
         if name not in {"RAY_SERVE_HAPROXY_BINARY_PATH", "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"}:
             assert entries[name] == value, name
