@@ -74,10 +74,7 @@ async def measure_load(
     await asyncio.sleep(load.rest_s)
     after = await holdings(gauges, data_dir)
     scores = scores_of(steps, answers, load.deadlines)
-    answered_s = sum(answer.arrival.sound.audio_s for answer in answers if answer.ok)
-    report = load_report(
-        load, scores, gauges, (before, after), capacity=capacity, answered_s=answered_s, command=command
-    )
+    report = load_report(load, scores, answers, gauges, (before, after), capacity=capacity, command=command)
     text = await asyncio.to_thread(write_report, report, results)
     if len(scores) > 1:
         await asyncio.to_thread(draw_load, report.numbers, results / f"{load.name}.png")
@@ -112,19 +109,21 @@ def scores_of(steps: Sequence[Step], answers: Sequence[Answer], deadlines: Deadl
 def load_report(
     load: Load,
     scores: Sequence[StepScore],
+    answers: Sequence[Answer],
     gauges: Gauges,
     held: tuple[Holdings, Holdings],
     *,
     capacity: float,
-    answered_s: float,
     command: str,
 ) -> Report:
     """Lay out the tables that the mode has numbers for."""
     tables: list[Table] = step_tables(scores, capacity=capacity, deadlines=load.deadlines)
     if load.name == "overload":
         tables.append(verdict_table(scores, capacity=capacity))
+    answered_s = sum(answer.arrival.sound.audio_s for answer in answers if answer.ok)
     tables += [cost_table(gauges.samples, answered_s=answered_s), memory_table(gauges.samples), holdings_table(*held)]
     numbers = numbers_of(scores, gauges.samples, capacity=capacity, held=held)
+    numbers["answers"] = [answer.row() for answer in answers]
     numbers["load"] = {
         "seed": load.seed,
         "job_share": load.job_share,

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -43,6 +43,11 @@ class Answer:
     @property
     def refused(self) -> bool:
         return self.outcome == "refused"
+
+    def row(self) -> list[Any]:
+        """Return when it was due, its kind, the recording's seconds, what became of it and how long that took."""
+        due = self.arrival
+        return [round(due.at_s, 2), due.kind, due.sound.audio_s, self.outcome, round(self.took_s, 3)]
 
 
 @dataclass(frozen=True, kw_only=True)
