@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from deployments.turns import PriorityTurns
 from deployments.workload import WorkMeter
 from serve_app.errors import ModelQueueFull
 from serve_app.pipeline.load import INTERACTIVE, PRIORITIES, REALTIME, Load
@@ -67,15 +68,16 @@ class _Waiting(Generic[Item, Result]):
 
     @property
     def place(self) -> tuple[int, int, int, int]:
-        """Where it stands among all that wait; the lowest goes next."""
+        """Where it stands: of one priority the lowest goes next, of all the highest is turned away first."""
         return (self.priority, self.flow.tenant.turn, self.flow.turn, self.order)
 
 
 class DrainingBatcher(Generic[Item, Prepared, Result]):
     """Batches calls of one event loop over one engine thread.
 
-    Lower priorities go first; within one priority accounts take turns, and within one account its requests (`key`): so
-    neither many requests nor many items of one can starve others, nor newcomers an old one. When too many wait,
+    Realtime goes first and other priorities by their shares; within one priority accounts take turns, and within one
+    account its requests (`key`): so neither many requests nor many items of one can starve others, nor newcomers an old
+    one. When too many wait,
     a newcomer takes the place of the last one of a lower priority. An item that fails fails alone.
     """
 
@@ -95,6 +97,7 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         self._meter = meter or WorkMeter()
         self._engine = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
         self._waiting: list[_Waiting[Item, Result]] = []
+        self._turns = PriorityTurns()
         self._rounds = [0] * len(PRIORITIES)  # of the accounts' turns, the one being played, by priority
         self._arrivals = 0
         self._worker: asyncio.Task[None] | None = None
@@ -180,10 +183,7 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
             self._meter.ended(audio_s + realtime_s, realtime_s=realtime_s, full=full)
 
     async def _run_realtime(self) -> float:
-        """Run what sessions wait for, in batches of their own: no other work's next step goes before it.
-
-        Returns the seconds of audio.
-        """
+        """Run what sessions wait for, in batches of their own; return its seconds of audio."""
         audio_s = 0.0
         while self._waits(REALTIME):
             batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
@@ -213,7 +213,8 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         self._waiting = [w for w in self._waiting if not w.result.done()]
         if not self._waiting:
             return None
-        entry = min(self._waiting, key=lambda w: w.place)
+        priority = self._turns.give({w.priority for w in self._waiting})
+        entry = min((w for w in self._waiting if w.priority == priority), key=lambda w: w.place)
         self._waiting.remove(entry)
         entry.taken()
         flow, tenant = entry.flow, entry.flow.tenant

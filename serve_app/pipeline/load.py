@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REALTIME, INTERACTIVE, LONG, BACKGROUND = PRIORITIES = range(4)  # RecognizeOptions.priority; lower goes first
+# Of an engine's turns while all wait for it; realtime goes before them all. Recordings of all lengths wait alike when
+# more comes than can be done: with none for the long ones, short ones alone would take everything.
+SHARES = {INTERACTIVE: 8, LONG: 4, BACKGROUND: 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

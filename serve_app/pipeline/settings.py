@@ -19,7 +19,7 @@ class PipelineSettings:
     detections_in_flight: int = 2  # 30 s stretches of one request at the voice detectors at once
     diarizations_in_flight: int = 3  # stretches of one request at the diarizers at once
     diarization_span_s: float = 120.0  # the windows of this much audio are one call; each repeats some context
-    interactive_s: float = 60.0  # recordings up to here go before longer ones in every queue
+    interactive_s: float = 60.0  # recordings up to here go before longer ones, which keep their share of turns
     background: bool = False  # nobody waits for these recordings: they go after all others, however short
     background_call_s: float = 3600.0  # and have so long for one call to a model, whose queue others jump
     snr_floor_db: float = -10.0  # below it nothing can be understood

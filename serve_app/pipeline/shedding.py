@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from serve_app.errors import ModelQueueFull
+from serve_app.pipeline.load import INTERACTIVE, LONG, SHARES
 from serve_app.ports.speech import Clock, Progress
 
 LEAST_PAUSE_S, LONGEST_PAUSE_S = 1, 3600
@@ -125,17 +126,21 @@ class Backlog:
         if self._rate <= 0:
             return
         own_s = request.left_s * self.settings.least_speech / self._rate
-        others = [r for r in self._at_work if r is not request and (request.long or not r.long)]
-        needed_s = own_s + _ahead_s(others, request.account, request.left_s) / self._rate
+        others = [r for r in self._at_work if r is not request]
+        if request.long:
+            ahead_s = _ahead_s(others, request.account, request.left_s)
+        else:
+            ahead_s = _before_a_short_one_s(others, request.account, request.left_s)
+        needed_s = own_s + ahead_s / self._rate
         if needed_s > left_s:
             raise _refused("The recording cannot be transcribed in the time that the request has.", needed_s - left_s)
 
     def wait_s(self, account: str) -> float:
         """Return how long a short recording of this account would wait for its turn; 0 when that is not known."""
-        short = [*self._arriving, *(request for request in self._at_work if not request.long)]
         if self._rate <= 0:
             return 0.0
-        return _ahead_s(short, account, self.settings.expected_audio_s) / self._rate
+        others = [*self._arriving, *self._at_work]
+        return _before_a_short_one_s(others, account, self.settings.expected_audio_s) / self._rate
 
     def worked(self, audio_s: float) -> None:
         """So much audio was done since the last call. Measured with enough requests at work to keep all models so."""
@@ -157,7 +162,14 @@ class Backlog:
         self._rate += gain * (sample - self._rate)
 
 
-def _ahead_s(requests: list[Admitted], account: str, own_s: float) -> float:
+def _before_a_short_one_s(requests: Sequence[Admitted], account: str, own_s: float) -> float:
+    """Return the audio done before `own_s` more of an account's short recordings, with the long ones' share of it."""
+    short_s = _ahead_s([r for r in requests if not r.long], account, own_s)
+    long_s = sum(r.left_s for r in requests if r.long)
+    return short_s + min(long_s, short_s * SHARES[LONG] / SHARES[INTERACTIVE])
+
+
+def _ahead_s(requests: Sequence[Admitted], account: str, own_s: float) -> float:
     """Return the audio done before `own_s` more of an account's are: accounts take turns."""
     left_s: dict[str, float] = defaultdict(float)
     for request in requests:

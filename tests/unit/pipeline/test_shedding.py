@@ -114,6 +114,16 @@ def test_long_recordings_keep_no_short_one_waiting(service: Service) -> None:
     assert service.arrive()
 
 
+def test_long_recordings_have_their_share_before_a_short_one_has_its_turn(service: Service) -> None:
+    service.work(rate=20)
+    service.fill(6)  # 6 s of work, as it is assumed of what was not read yet
+    alone_s = service.backlog.wait_s("a")
+    for request in service.fill(6):
+        request.learned(Progress(stage="decoding", done=0, audio_s=3000))
+
+    assert service.backlog.wait_s("a") == pytest.approx(1.5 * alone_s)
+
+
 def test_an_account_that_floods_the_queue_is_refused_and_others_are_not(service: Service) -> None:
     service.work(rate=5)
     service.fill(5, "flooding")
