@@ -15,9 +15,9 @@ from typing import Any
 
 from serve_app.adapters.weights import PullProgress, WeightsError, WeightSet, pull, status
 from serve_app.errors import ModelLoading, ModelUnavailable, SpeechError
+from serve_app.ports.speech import Clock
 
 Pull = Callable[..., object]
-Clock = Callable[[], float]
 
 _TELL_EVERY_S = 0.5
 _STALE_S = 60.0  # a progress note this old was left by a process that died

@@ -16,9 +16,10 @@ from configs.settings import AppSettings, DiarizerSettings, RecognizerSettings, 
 from deployments.batching import DrainingBatcher
 from deployments.engine_thread import Cancelled, EngineThread
 from deployments.engines.diarization.engine import PyannoteDiarizer
-from deployments.engines.faster_whisper import EncodedWindow, FasterWhisperRecognizer
+from deployments.engines.faster_whisper import FasterWhisperRecognizer
 from deployments.engines.pyav import PyAvDecoder
 from deployments.engines.silero import SileroDetector
+from deployments.engines.whisper_windows import EncodedWindow
 from deployments.fitness import EngineFitness
 from deployments.gpu_memory import bound_torch
 from deployments.measuring import RecognizerMeasures

@@ -18,7 +18,8 @@ from configs.storage import open_database
 from deployments.access import database_keeper, open_to, token_verifier
 from deployments.engine_thread import EngineThread
 from deployments.engines.noise_gate import NoiseGate
-from deployments.engines.silero_stream import SileroStream, SileroStreams
+from deployments.engines.silero import SileroNetwork
+from deployments.engines.silero_stream import SileroStream
 from deployments.logs import use_serve_log
 from deployments.metrics import RayMeter
 from deployments.remote import RemoteDiarizer, RemoteRecognizer
@@ -74,8 +75,8 @@ def local_enhancers() -> OpenEnhancer:
 
 def local_listeners() -> Callable[[], VoiceListener]:
     """Load the network once; return what opens a listener for a stream."""
-    network, thread = SileroStreams(), EngineThread()
-    return lambda: LocalListener(network.open(), thread)
+    network, thread = SileroNetwork(), EngineThread()
+    return lambda: LocalListener(SileroStream(network), thread)
 
 
 def open_refiner(settings: AppSettings) -> Refiner:

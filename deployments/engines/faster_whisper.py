@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments.engines.whisper_prompts import WhisperPrompts
+from deployments.engines.whisper_windows import FRAMES_PER_SECOND, EncodedWindow, choose_language, encoded_s
 from deployments.engines.whisper_words import (
     AlignedWord,
     TokenRun,
@@ -28,28 +29,8 @@ from serve_app.audio.plan import WINDOW_S
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
 from serve_app.ports.speech import Recognition, RecognizeOptions
 
-FRAMES_PER_SECOND = 100  # of the log-mel features; the encoder halves it
-ALIGNMENT_STEP_S = 0.02
 MAX_TOKENS_PER_S = 10
 MARK_TOKENS = 20  # for timestamps
-LEAST_SILENCE_S = 3.0  # behind the chunk in a shorter window: the encoder was trained on windows with much of it
-WINDOW_STEP_S = 1.0  # shorter windows are rounded up to this, so that chunks can share a batch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodedWindow:
-    """A window after the encoder: `states` is (1, n_frames / 2, n_dims); the language is settled."""
-
-    states: npt.NDArray[Any]
-    duration_s: float
-    language: str
-    language_probability: float
-    options: RecognizeOptions
-
-    @property
-    def is_short(self) -> bool:
-        """Whether the encoder was given less than it was trained on."""
-        return self.states.shape[1] < WINDOW_S * FRAMES_PER_SECOND / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,20 +210,6 @@ class FasterWhisperRecognizer:
         return {code: p / total for code, p in kept.items()}
 
 
-def encoded_s(duration_s: float, window_s: float) -> float:
-    """Return how long a window the encoder is given for a chunk, when it may be as short as `window_s`."""
-    least_s = math.ceil((duration_s + LEAST_SILENCE_S) / WINDOW_STEP_S) * WINDOW_STEP_S
-    return min(max(window_s, least_s), WINDOW_S)
-
-
-def choose_language(probabilities: Mapping[str, float], hint: str | None) -> tuple[str, float]:
-    """Return the likeliest language, but stay with the hint unless the evidence against it is strong."""
-    best, probability = max(probabilities.items(), key=lambda item: item[1])
-    if hint in probabilities and (probability < 0.8 or probabilities[hint] > 0.1):
-        return hint, probabilities[hint]
-    return best, probability
-
-
 def _recognition(
     window: EncodedWindow,
     decoded: _Decoded,
@@ -252,7 +219,7 @@ def _recognition(
 ) -> Recognition:
     segments = build_segments(runs, words, duration_s=window.duration_s, language=window.language)
     text = decode_text([token for run in runs for token in run.tokens])
-    common = {
+    common: dict[str, Any] = {
         "avg_logprob": decoded.avg_logprob,
         "no_speech_prob": decoded.no_speech_prob,
         "compression_ratio": compression_ratio(text),

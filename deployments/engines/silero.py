@@ -13,8 +13,10 @@ from serve_app.audio.recording import Waveform
 from serve_app.audio.speech import CONTEXT_FRAMES, FRAME_SAMPLES, WINDOW_FRAMES
 from serve_app.errors import ClientCancelled
 
-_OVERLAP_SAMPLES = 64  # the network sees each frame with the last 4 ms before it
-_STATE_SHAPE = (1, 1, 128)
+OVERLAP_SAMPLES = 64  # the network sees each frame with the last 4 ms before it
+
+State = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+"""What the network remembers: (1, 1, 128) and (1, 1, 128)."""
 
 
 def _never() -> bool:
@@ -30,15 +32,7 @@ class SileroDetector:
     """
 
     def __init__(self, *, model_path: str | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(
-            model_path or bundled_model_path(), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._network = SileroNetwork(model_path)
 
     def speech_probabilities(
         self, waveform: Waveform, *, context_samples: int = 0, cancelled: Callable[[], bool] = _never
@@ -61,11 +55,33 @@ class SileroDetector:
         return found
 
     def _listen(self, samples: Waveform) -> npt.NDArray[np.float32]:
-        frames = _frames_with_overlap(samples)
-        silent = np.zeros(_STATE_SHAPE, dtype=np.float32)
-        probabilities, _, _ = self._session.run(None, {"input": np.ascontiguousarray(frames), "h": silent, "c": silent})
-        found: npt.NDArray[np.float32] = probabilities
+        found, _ = self._network.run(np.ascontiguousarray(_frames_with_overlap(samples)), silent_state())
         return found
+
+
+class SileroNetwork:
+    """The network itself, on one core. Safe to use from many threads."""
+
+    def __init__(self, model_path: str | None = None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(
+            model_path or bundled_model_path(), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, frames: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
+        """Return (n_frames,) probabilities of (n_frames, 576) and the state after them."""
+        found, h, c = self._session.run(None, {"input": frames, "h": state[0], "c": state[1]})
+        return np.asarray(found, dtype=np.float32).reshape(-1), (h, c)
+
+
+def silent_state() -> State:
+    """Return the state of a network that has heard nothing."""
+    return np.zeros((1, 1, 128), dtype=np.float32), np.zeros((1, 1, 128), dtype=np.float32)
 
 
 def bundled_model_path() -> str:
@@ -80,9 +96,9 @@ def bundled_model_path() -> str:
 def _frames_with_overlap(waveform: Waveform) -> npt.NDArray[np.float32]:
     """Return (n_frames, 576): each frame with the 64 samples before it; zeros before the first and after the last."""
     n_frames = -(-waveform.size // FRAME_SAMPLES)
-    padded = np.zeros(_OVERLAP_SAMPLES + n_frames * FRAME_SAMPLES, dtype=np.float32)
-    padded[_OVERLAP_SAMPLES : _OVERLAP_SAMPLES + waveform.size] = waveform
-    width = _OVERLAP_SAMPLES + FRAME_SAMPLES
+    padded = np.zeros(OVERLAP_SAMPLES + n_frames * FRAME_SAMPLES, dtype=np.float32)
+    padded[OVERLAP_SAMPLES : OVERLAP_SAMPLES + waveform.size] = waveform
+    width = OVERLAP_SAMPLES + FRAME_SAMPLES
     if not n_frames:
         return np.zeros((0, width), dtype=np.float32)
     return np.lib.stride_tricks.sliding_window_view(padded, width)[::FRAME_SAMPLES]

@@ -5,50 +5,24 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from deployments.engines.silero import bundled_model_path
+from deployments.engines.silero import OVERLAP_SAMPLES, SileroNetwork, silent_state
 from serve_app.audio.recording import Waveform
 from serve_app.audio.speech import CONTEXT_FRAMES, FRAME_SAMPLES, WINDOW_FRAMES
 from serve_app.ports.streaming import ListenedSound
 
-_OVERLAP_SAMPLES = 64
-_STATE_SHAPE = (1, 1, 128)
-
-
-class SileroStreams:
-    """The network, shared by all streams of a process. Safe to use from many threads."""
-
-    def __init__(self, *, model_path: str | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(
-            model_path or bundled_model_path(), sess_options=options, providers=["CPUExecutionProvider"]
-        )
-
-    def open(self) -> SileroStream:
-        return SileroStream(self)
-
-    def run(
-        self, frames: npt.NDArray[np.float32], state: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
-    ) -> tuple[npt.NDArray[np.float32], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
-        """Return (n_frames,) probabilities of (n_frames, 576) and the state after them."""
-        found, h, c = self._session.run(None, {"input": frames, "h": state[0], "c": state[1]})
-        return np.asarray(found, dtype=np.float32).reshape(-1), (h, c)
-
 
 class SileroStream:
-    """One stream. The network starts afresh every WINDOW_FRAMES, with CONTEXT_FRAMES heard again before it, because
-    a long memory makes it deaf (see SileroDetector).
+    """Probabilities of speech in one stream; many streams may share a network.
+
+    The network starts afresh every WINDOW_FRAMES, with CONTEXT_FRAMES heard again before it, because a long memory
+    makes it deaf (see SileroDetector).
     """
 
-    def __init__(self, network: SileroStreams) -> None:
+    def __init__(self, network: SileroNetwork) -> None:
         self._network = network
         self._rest = np.zeros(0, dtype=np.float32)
-        self._heard = np.zeros(_OVERLAP_SAMPLES, dtype=np.float32)  # what came before the rest, as far as it is needed
-        self._state = _silent()
+        self._heard = np.zeros(OVERLAP_SAMPLES, dtype=np.float32)  # what came before the rest, as far as it is needed
+        self._state = silent_state()
         self._n_window = 0  # frames of the current window
 
     def listen(self, samples: Waveform) -> ListenedSound:
@@ -76,21 +50,18 @@ class SileroStream:
             return np.zeros(0, dtype=np.float32)
         if self._n_window == WINDOW_FRAMES:
             self._n_window = 0
-            _, self._state = self._network.run(_overlapping(self._heard), _silent())
-        joined = np.concatenate([self._heard[-_OVERLAP_SAMPLES:], samples])
+            self._heard[:OVERLAP_SAMPLES] = 0  # as in SileroDetector
+            _, self._state = self._network.run(_overlapping(self._heard), silent_state())
+        joined = np.concatenate([self._heard[-OVERLAP_SAMPLES:], samples])
         found, self._state = self._network.run(_overlapping(joined), self._state)
         self._n_window += len(found)
-        keep = _OVERLAP_SAMPLES + CONTEXT_FRAMES * FRAME_SAMPLES
+        keep = OVERLAP_SAMPLES + CONTEXT_FRAMES * FRAME_SAMPLES
         self._heard = np.concatenate([self._heard, samples])[-keep:]
         return found
 
 
-def _silent() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    return np.zeros(_STATE_SHAPE, dtype=np.float32), np.zeros(_STATE_SHAPE, dtype=np.float32)
-
-
 def _overlapping(samples: Waveform) -> npt.NDArray[np.float32]:
     """Return (n_frames, 576) of 64 samples before the first frame and whole frames."""
-    width = _OVERLAP_SAMPLES + FRAME_SAMPLES
+    width = OVERLAP_SAMPLES + FRAME_SAMPLES
     frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::FRAME_SAMPLES]
     return np.ascontiguousarray(frames)

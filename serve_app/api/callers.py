@@ -27,7 +27,11 @@ async def caller_of(connection: HTTPConnection) -> Caller:
 
 async def account_of(request: Request) -> Account:
     """Return the caller's account; raises Unauthenticated for an anonymous caller."""
-    caller = await caller_of(request)
+    return signed_in(await caller_of(request))
+
+
+def signed_in(caller: Caller) -> Account:
+    """Return a caller's account; raises Unauthenticated for an anonymous one."""
     if caller.account is None:
         raise Unauthenticated("This needs an account: send an API key or a token of a trusted issuer.")
     return caller.account

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from serve_app.api.context import services_of
 from serve_app.api.platform.schemas import ERRORS, Responses, reference, response
-from serve_app.errors import FileTooLarge, InvalidRequest, NotFound
+from serve_app.api.upload import lively_body
+from serve_app.errors import FileTooLarge, NotFound
 from serve_app.ports.objects import ByteRange, ObjectStore, requested_range
 
 router = APIRouter(tags=["Jobs"])
 
-_IDLE_S = 60.0
 _FORBIDDEN: Responses = {403: response("The URL was altered or has expired.", reference("Error"))}
 _BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 _UPLOADED = response(
@@ -49,13 +47,13 @@ async def upload(request: Request, key: str) -> Response:
         raise NotFound("This service stores no uploads itself.")
     content_type = request.headers.get("content-type")
     grant = services.url_signer.verify("PUT", key, request.query_params.multi_items(), content_type, time.time())
-    limits = [limit for limit in (grant.max_bytes, services.settings.max_file_bytes) if limit is not None]
-    max_bytes = min(limits)
+    most_bytes = services.settings.max_file_bytes
+    max_bytes = most_bytes if grant.max_bytes is None else min(grant.max_bytes, most_bytes)
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_bytes:
         raise FileTooLarge(f"The file has more than the {max_bytes} bytes allowed.", limit=max_bytes)
     found = await services.objects.put_file(
-        key, _lively(request), content_type=grant.content_type or "application/octet-stream", max_bytes=max_bytes
+        key, lively_body(request), content_type=grant.content_type or "application/octet-stream", max_bytes=max_bytes
     )
     return JSONResponse({"key": found.key, "size_bytes": found.size_bytes})
 
@@ -98,16 +96,3 @@ async def byte_range_response(request: Request, objects: ObjectStore, key: str) 
         headers["Content-Range"] = f"bytes {part.start}-{stop - 1}/{found.size_bytes}"
     content_type = found.content_type or "application/octet-stream"
     return StreamingResponse(objects.read(key, part), 200 if whole else 206, headers, media_type=content_type)
-
-
-async def _lively(request: Request) -> AsyncGenerator[bytes]:
-    """Yield the body's chunks; a client that stops sending must not hold a connection for ever."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(_IDLE_S) as waiting:
-            async for chunk in request.stream():
-                waiting.reschedule(None)  # the disk's time is not the client's
-                yield chunk
-                waiting.reschedule(loop.time() + _IDLE_S)
-    except TimeoutError as error:
-        raise InvalidRequest(f"Nothing more of the upload came for {_IDLE_S:g} seconds.") from error

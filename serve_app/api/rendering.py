@@ -13,6 +13,7 @@ _TEXT = "text/plain; charset=utf-8"
 _MEDIA_TYPES = {"txt": _TEXT, "text": _TEXT, "srt": "application/x-subrip", "vtt": "text/vtt; charset=utf-8"}
 _RENDERERS = {"txt": render_txt, "text": render_txt, "srt": render_srt, "vtt": render_vtt}
 TEXT_FORMATS = frozenset(_RENDERERS)
+RESPONSE_FORMATS = ("json", "verbose_json", *_RENDERERS)
 
 
 def rendered(transcript: Transcript, text_format: str) -> str:

@@ -36,7 +36,7 @@ async def read_form(request: Request, *, spool_dir: Path, max_file_bytes: int) -
     elif kind == _MULTIPART:
         async with spooled_path(spool_dir) as path:
             reader = FormReader(content_type, path=path, max_file_bytes=max_file_bytes)
-            async with aclosing(_lively(request)) as chunks:
+            async with aclosing(lively_body(request)) as chunks:
                 form = await reader.read(chunks)
             yield form
     else:
@@ -48,7 +48,7 @@ async def read_form(request: Request, *, spool_dir: Path, max_file_bytes: int) -
 
 async def _read_urlencoded(request: Request) -> dict[str, list[str]]:
     body = bytearray()
-    async with aclosing(_lively(request)) as chunks:
+    async with aclosing(lively_body(request)) as chunks:
         async for chunk in chunks:
             body += chunk
             if len(body) > FORM_OVERHEAD_BYTES:
@@ -61,8 +61,8 @@ async def _read_urlencoded(request: Request) -> dict[str, list[str]]:
         raise InvalidRequest(f"The body is not valid {_URLENCODED}.") from error
 
 
-async def _lively(request: Request) -> AsyncGenerator[bytes]:
-    """Yield the body's chunks; a client that stops sending must not hold a slot for ever."""
+async def lively_body(request: Request) -> AsyncGenerator[bytes]:
+    """Yield the body's chunks. Raises InvalidRequest when a client stops sending: it must not hold a slot for ever."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(_IDLE_S) as waiting:

@@ -129,8 +129,14 @@ class EditRefiner:
         try:
             return await self._asker.judge(shape, messages, max_tokens=max_tokens)
         except SpeechError as fault:
-            log.info(json.dumps({"event": "not_refined", "error_code": fault.error_code}))
+            tell_unrefined(fault)
             return None
+
+
+def tell_unrefined(fault: Exception) -> None:
+    """Log by its code why words stay as they were heard: a fault's own words could quote what was said."""
+    code = fault.error_code if isinstance(fault, SpeechError) else type(fault).__name__
+    log.info(json.dumps({"event": "not_refined", "error_code": code}))
 
 
 def terms_of(context: RefineContext) -> list[str]:

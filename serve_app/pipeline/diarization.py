@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 from operator import attrgetter
 
 from serve_app.audio.recording import Recording, Span
@@ -46,7 +47,7 @@ async def diarize(
 
 
 def _spans(duration_s: float, length_s: float) -> list[Span]:
-    count = max(1, -(-duration_s // length_s).__int__())
+    count = max(1, ceil(duration_s / length_s))
     return [Span(i * length_s, min((i + 1) * length_s, duration_s)) for i in range(count)]
 
 

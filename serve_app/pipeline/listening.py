@@ -45,44 +45,55 @@ async def listen(
     decoder = PersistentDecoder(decoder, settings.retries)
     blocks: list[Block] = []
     warnings: list[Warning] = []
-    found: list[asyncio.Task[Probabilities]] = []
     meter = FrameMeter()
-    slots = asyncio.Semaphore(settings.detections_in_flight)
-
-    async def detect(span: Span, recording: Recording) -> Probabilities:
-        async with slots:
-            part = recording.overlapping([with_context(span)])
-            return await with_retries(partial(detector.speech_probabilities, part, span), settings.retries)
-
     async with cancelling_group() as group, aclosing(decoder.decode(source)) as decoded:
-
-        def start_detection(*, complete: bool) -> None:
-            recording = Recording(blocks=tuple(blocks))
-            spans = detection_spans(recording.n_samples, skip=len(found))
-            # The last span may still grow until the file is read to its end.
-            ready = spans if complete else spans[:-1]
-            found.extend(group.create_task(detect(span, recording)) for span in ready)
-
+        detection = _Detection(group, detector, settings)
         async for block in decoded:
             if block.samples.size:
                 start = blocks[-1].end if blocks else 0
                 meter.add(block.samples)
                 blocks.append(Block(start=start, n_samples=block.samples.size, samples=store.put(block.samples)))
                 report(Progress(stage="decoding", done=0.0, audio_s=blocks[-1].end / SAMPLE_RATE_HZ))
-                start_detection(complete=False)
+                detection.go_on(Recording(blocks=tuple(blocks)))
             if block.warning:
                 warnings.append(Warning(code="media_damaged", message=block.warning))
         if not blocks:
             raise CorruptMedia("The file holds no sound: its audio track is empty.")
-        start_detection(complete=True)
-    recording = Recording(blocks=tuple(blocks))
-    probabilities = np.concatenate([task.result() for task in found])
+        recording = Recording(blocks=tuple(blocks))
+        detection.go_on(recording, complete=True)
+    probabilities = detection.probabilities()
     return Listened(
         recording=recording,
         speech=_speech(probabilities, recording, settings),
         snr_db=estimate_snr_db(meter.statistics(), probabilities),
         warnings=tuple(warnings),
     )
+
+
+class _Detection:
+    """Detects speech in a recording that grows, some stretches of it at once."""
+
+    def __init__(self, group: asyncio.TaskGroup, detector: VoiceDetector, settings: PipelineSettings) -> None:
+        self._group = group
+        self._detector = detector
+        self._retries = settings.retries
+        self._slots = asyncio.Semaphore(settings.detections_in_flight)
+        self._found: list[asyncio.Task[Probabilities]] = []
+
+    def go_on(self, recording: Recording, *, complete: bool = False) -> None:
+        """Start on what is new of the recording; until it is `complete` its last span may still grow."""
+        spans = detection_spans(recording.n_samples, skip=len(self._found))
+        ready = spans if complete else spans[:-1]
+        self._found.extend(self._group.create_task(self._detect(span, recording)) for span in ready)
+
+    def probabilities(self) -> Probabilities:
+        """Return those of the whole recording. Call it when the group has ended."""
+        return np.concatenate([task.result() for task in self._found])
+
+    async def _detect(self, span: Span, recording: Recording) -> Probabilities:
+        async with self._slots:
+            part = recording.overlapping([with_context(span)])
+            return await with_retries(partial(self._detector.speech_probabilities, part, span), self._retries)
 
 
 def _speech(probabilities: Probabilities, recording: Recording, settings: PipelineSettings) -> tuple[Span, ...]:

@@ -1,8 +1,8 @@
 """Models whose answers are kept, so that a run that is broken off and begun again asks nothing twice.
 
 What is asked decides the answer: within one recording, whose samples do not change, an answer is named by the rest of
-what goes to the model. An answer is
-what it is after it was stored, also the first time: both runs then calculate with the very same numbers.
+what goes to the model. An answer is what it is after it was stored, also the first time: both runs then calculate with
+the very same numbers.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Literal
 
 from serve_app.errors import InternalError, ModelUnavailable
 from serve_app.pipeline.diarization import diarize
@@ -131,17 +132,7 @@ class TranscriptionPipeline:
             listened.recording,
             listened.speech,
             recognizer=self._recognizers[options.model],
-            options=RecognizeOptions(
-                language=options.language,
-                language_candidates=options.language_candidates,
-                task=options.task,
-                prompt=options.prompt,
-                temperature=options.temperature,
-                account=options.account,
-                request_id=options.request_id,
-                priority=self._priority(listened.recording.duration_s),
-                window_s=self._settings.window_s,
-            ),
+            options=self._recognize_options(options, listened.recording.duration_s),
             settings=self._settings,
             changed=tell,
         )
@@ -163,6 +154,19 @@ class TranscriptionPipeline:
                     report=progress.diarized,
                 )
         return runner, turns
+
+    def _recognize_options(self, options: TranscribeOptions, duration_s: float) -> RecognizeOptions:
+        return RecognizeOptions(
+            language=options.language,
+            language_candidates=options.language_candidates,
+            task=options.task,
+            prompt=options.prompt,
+            temperature=options.temperature,
+            account=options.account,
+            request_id=options.request_id,
+            priority=self._priority(duration_s),
+            window_s=self._settings.window_s,
+        )
 
     def _priority(self, duration_s: float) -> int:
         if self._settings.background:
@@ -196,15 +200,9 @@ class _Progress:
         self._diarized = max(self._diarized, share)
         self._tell("diarizing")
 
-    def _tell(self, stage: str) -> None:
+    def _tell(self, stage: Literal["recognizing", "diarizing"]) -> None:
         done = self._weight * self._recognized + (1 - self._weight) * self._diarized
-        self._report(
-            Progress(
-                stage="recognizing" if stage == "recognizing" else "diarizing",
-                done=min(0.98 * done, 0.98),
-                audio_s=self._audio_s,
-            )
-        )
+        self._report(Progress(stage=stage, done=min(0.98 * done, 0.98), audio_s=self._audio_s))
 
 
 def _main_language(words: list[Heard]) -> str:

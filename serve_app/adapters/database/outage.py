@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from math import inf
 from typing import TYPE_CHECKING
 
 from serve_app.ports.speech import Clock
@@ -16,19 +17,21 @@ if TYPE_CHECKING:
     Connecting = AbstractAsyncContextManager[AsyncConnection]
 
 _PAUSE_S = 0.2
+_QUIET_S = 10.0  # several times as long as connecting is tried
 
 
 class PatientConnect:
     """Waits for the database during the first `patience_s` of an outage; once it is older, callers are told at once.
 
-    Only connecting is tried again: no statement has been sent by then.
+    An outage is over when a connection succeeds, or when nobody has met it for `_QUIET_S`: what fails after that is the
+    beginning of another. Only connecting is tried again: no statement has been sent by then.
     """
 
     def __init__(self, connect: Callable[[], Connecting], *, patience_s: float, clock: Clock = time.monotonic) -> None:
         self._connect = connect
         self._patience_s = patience_s
         self._clock = clock
-        self._away_since_s: float | None = None
+        self._away_since_s = self._met_s = -inf
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[AsyncConnection]:
@@ -38,16 +41,23 @@ class PatientConnect:
     async def _connected(self, stack: AsyncExitStack) -> AsyncConnection:
         from sqlalchemy.exc import OperationalError
 
+        away_since_s = inf
         while True:
             try:
                 connection = await stack.enter_async_context(self._connect())
             except (OperationalError, OSError):
                 now_s = self._clock()
-                if self._away_since_s is None:
-                    self._away_since_s = now_s
-                if now_s - self._away_since_s >= self._patience_s:
+                away_since_s = min(away_since_s, self._meet(now_s))  # an outage may begin anew, a caller's wait may not
+                if now_s - away_since_s >= self._patience_s:
                     raise
             else:
-                self._away_since_s = None
+                self._met_s = -inf
                 return connection
             await asyncio.sleep(_PAUSE_S)
+
+    def _meet(self, now_s: float) -> float:
+        """Note that the database is away; return since when."""
+        if now_s - self._met_s > _QUIET_S:
+            self._away_since_s = now_s
+        self._met_s = now_s
+        return self._away_since_s

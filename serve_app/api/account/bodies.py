@@ -26,14 +26,15 @@ async def json_body(request: Request, kind: type[B], *, max_bytes: int = MAX_BOD
 
     Raises InvalidRequest, or FileTooLarge over `max_bytes`.
     """
-    content = await _bounded(request, max_bytes)
+    content = await bounded_body(request, max_bytes=max_bytes)
     try:
         return kind.model_validate_json(content if content.strip() else b"{}")
     except ValidationError as error:
         raise _refusal(kind, error) from None  # its message would repeat what was sent
 
 
-async def _bounded(request: Request, max_bytes: int) -> bytes:
+async def bounded_body(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Return a request's body. Raises FileTooLarge as soon as more than `max_bytes` have come."""
     content = bytearray()
     async for chunk in request.stream():
         content += chunk

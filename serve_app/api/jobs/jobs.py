@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, get_args
+from typing import TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -16,26 +16,26 @@ from serve_app.api.jobs.context import answered_once, jobs_of, scope_of
 from serve_app.api.jobs.schemas import (
     ALL,
     CONFLICT,
+    DEFAULT_LIMIT,
     ERRORS,
     IDEMPOTENCY_KEY,
     JOB,
     JOB_PAGE,
+    KINDS,
     LIST_QUERY,
+    MAX_LIMIT,
     NOT_FOUND,
     RESULT,
+    STATUSES,
 )
 from serve_app.api.objects import byte_range_response
 from serve_app.errors import NotFound, NotReady
-from serve_app.jobs.model import JobKind, JobStatus
 from serve_app.jobs.views import job_view, start_view
 
 router = APIRouter(prefix="/v1/jobs", tags=["Jobs"])
 
 Name = TypeVar("Name", bound=str)
 
-DEFAULT_LIMIT, MAX_LIMIT = 20, 100
-KINDS: tuple[JobKind, ...] = get_args(JobKind)
-STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 RESULT_URL_S = 600
 
 

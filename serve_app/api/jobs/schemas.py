@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from serve_app.api.account.schemas import CONFLICT, IDEMPOTENCY_KEY, NOT_FOUND
 from serve_app.api.platform.schemas import ERRORS, LANGUAGE, Responses, Schema, listing, nullable, reference, response
+from serve_app.api.rendering import RESPONSE_FORMATS
+from serve_app.jobs.model import JobKind, JobStatus
 
 __all__ = ["CONFLICT", "ERRORS", "IDEMPOTENCY_KEY", "NOT_FOUND"]
 
-KINDS = ("stt", "dubbing", "tts")
-STATUSES = ("waiting_upload", "queued", "processing", "completed", "failed", "cancelled", "expired")
-TRANSCRIPT_FORMATS = ("json", "verbose_json", "txt", "text", "srt", "vtt")
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+KINDS: tuple[JobKind, ...] = get_args(JobKind)
+STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 
 _UUID = {"type": "string", "format": "uuid"}
 _TIME = {"type": ["string", "null"], "format": "date-time"}
@@ -82,13 +84,15 @@ ALL = _query("all", {"type": "boolean", "default": False}, "For admins: everybod
 LIST_QUERY: list[Any] = [
     _query("kind", {"type": "string", "enum": list(KINDS)}, "Only of this kind."),
     _query("status", _STATUS, "Only in this state."),
-    _query("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}, "So many at most."),
+    _query(
+        "limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}, "So many at most."
+    ),
     _query("cursor", _UUID, "`next_cursor` of the page before."),
 ]
 CONTENT_TYPE = _query(
     "content_type", {"type": "string", "default": "application/octet-stream"}, "Of the file, e.g. audio/wav."
 )
-FORMAT = _query("format", {"type": "string", "enum": list(TRANSCRIPT_FORMATS), "default": "json"}, "Of the transcript.")
+FORMAT = _query("format", {"type": "string", "enum": list(RESPONSE_FORMATS), "default": "json"}, "Of the transcript.")
 START_BODY: Schema = {
     "required": False,
     "content": {

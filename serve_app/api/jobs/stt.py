@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
+from serve_app.api.account.bodies import bounded_body
 from serve_app.api.account.routing import private_json, query_of
-from serve_app.api.callers import account_of, caller_of
+from serve_app.api.callers import account_of, caller_of, signed_in
 from serve_app.api.context import services_of
 from serve_app.api.fields import Fields, refuse
 from serve_app.api.jobs.context import answered_once, jobs_of
@@ -26,12 +27,11 @@ from serve_app.api.jobs.schemas import (
     START_BODY,
     STARTED,
     STARTED_BEFORE,
-    TRANSCRIPT_FORMATS,
 )
 from serve_app.api.platform.schemas import TRANSCRIBE_RESPONSES
 from serve_app.api.platform.transcribe import prompt_of, speakers_of
-from serve_app.api.rendering import TEXT_FORMATS, text_response
-from serve_app.errors import FileTooLarge, InvalidRequest, Unauthenticated
+from serve_app.api.rendering import RESPONSE_FORMATS, TEXT_FORMATS, text_response
+from serve_app.errors import InvalidRequest
 from serve_app.jobs.service import Start
 from serve_app.jobs.stt import stt_params
 from serve_app.jobs.views import slot_view, start_view
@@ -41,7 +41,6 @@ from serve_app.transcript.json_read import transcript_of
 router = APIRouter(prefix="/v1/stt", tags=["Jobs"])
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
-MAX_BODY_BYTES = 64 * 1024
 MAX_TITLE_CHARS = 200
 _CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,96}(?:; ?[a-z]+=[A-Za-z0-9_.,-]{1,64})?")
 
@@ -56,16 +55,16 @@ _CONTENT_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,9
 )
 async def create_upload(request: Request) -> Response:
     """Get a job and a URL to PUT its recording to, without credentials and with the `headers` given."""
-    account = await account_of(request)
-    plan = (await caller_of(request)).plan
+    caller = await caller_of(request)
+    account_id = signed_in(caller).id
     content_type = query_of(request).text("content_type") or DEFAULT_CONTENT_TYPE
     if not _CONTENT_TYPE.fullmatch(content_type):
         refuse("content_type", content_type, accepted=["a media type, e.g. audio/wav"])
-    limits = (services_of(request).settings.max_file_bytes, plan.max_file_bytes)
+    limits = (services_of(request).settings.max_file_bytes, caller.plan.max_file_bytes)
 
     async def create() -> Response:
         job, url = await jobs_of(request).create_slot(
-            account.id,
+            account_id,
             kind="stt",
             content_type=content_type,
             max_bytes=min(limit for limit in limits if limit is not None),
@@ -75,7 +74,7 @@ async def create_upload(request: Request) -> Response:
         view = slot_view(job, upload_url=absolute, headers=url.headers, now=job.created_at)
         return private_json(view, 201)
 
-    return await answered_once(request, account.id, create, content_type=content_type)
+    return await answered_once(request, account_id, create, content_type=content_type)
 
 
 @router.post(
@@ -89,9 +88,7 @@ async def create_upload(request: Request) -> Response:
 async def start_job(request: Request, job_id: str) -> Response:
     """Reserve the credits of an uploaded recording and queue it. The same start again is answered with the same job."""
     caller = await caller_of(request)
-    if caller.account is None:
-        raise Unauthenticated("This needs an account: send an API key or a token of a trusted issuer.")
-    account_id = caller.account.id
+    account_id = signed_in(caller).id
     body = await _json_object(request)
     params = _params(request, Fields(_as_fields(body)))
 
@@ -113,7 +110,7 @@ async def start_job(request: Request, job_id: str) -> Response:
 async def job_transcript(request: Request, job_id: str) -> Response:
     """Return the transcript of a completed job, in any of the formats of `POST /v1/transcribe`."""
     account = await account_of(request)
-    wanted = query_of(request).choice("format", accepted=TRANSCRIPT_FORMATS, default="json")
+    wanted = query_of(request).choice("format", accepted=RESPONSE_FORMATS, default="json")
     stored = await jobs_of(request).transcript(account.id, job_id)
     if wanted not in TEXT_FORMATS:
         return private_json({**stored.document, "transcript_id": stored.entry.id})
@@ -138,11 +135,7 @@ def _params(request: Request, fields: Fields) -> dict[str, Any]:
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MAX_BODY_BYTES:
-            raise FileTooLarge(f"A JSON body has at most {MAX_BODY_BYTES} bytes.", limit=MAX_BODY_BYTES)
+    content = await bounded_body(request)
     try:
         body = json.loads(content) if content.strip() else {}
     except (ValueError, RecursionError):

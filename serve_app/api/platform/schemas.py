@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from serve_app.admission.catalogue import DEFAULT_MODEL
+from serve_app.api.rendering import RESPONSE_FORMATS
 
 Schema = dict[str, Any]
 Responses = dict[int | str, Schema]
@@ -44,6 +45,7 @@ LANGUAGE = {
     "description": "ISO 639-1 code, or `auto` to detect it. See `GET /v1/languages`.",
     "examples": ["en", "auto"],
 }
+_TEXT = {"type": "string"}
 _SPEAKERS = {"type": "integer", "minimum": 0, "maximum": 100}
 
 COMPONENTS: dict[str, Schema] = {
@@ -160,7 +162,7 @@ TRANSCRIBE_BODY = multipart(
             "max_speakers": {**_SPEAKERS, "description": "At most so many speakers."},
             "response_format": {
                 "type": "string",
-                "enum": ["json", "verbose_json", "txt", "text", "srt", "vtt"],
+                "enum": list(RESPONSE_FORMATS),
                 "default": "json",
                 "description": "`verbose_json` is `json`, `text` is `txt`.",
             },
@@ -234,11 +236,7 @@ LANGUAGES_RESPONSES: Responses = {
             "required": ["languages"],
             "properties": {
                 "languages": listing(
-                    {
-                        "type": "object",
-                        "required": ["code", "name"],
-                        "properties": {"code": {"type": "string"}, "name": {"type": "string"}},
-                    }
+                    {"type": "object", "required": ["code", "name"], "properties": {"code": _TEXT, "name": _TEXT}}
                 )
             },
         },

@@ -17,14 +17,12 @@ from serve_app.api.fields import Fields
 from serve_app.api.hang_up import unless_hung_up
 from serve_app.api.platform.finishing import Finished, Finishing, finishing_of
 from serve_app.api.platform.schemas import ERRORS, TRANSCRIBE_BODY, TRANSCRIBE_RESPONSES
-from serve_app.api.rendering import TEXT_FORMATS, rendered, text_response
+from serve_app.api.rendering import RESPONSE_FORMATS, TEXT_FORMATS, rendered, text_response
 from serve_app.api.running import FIRST_EVENT_S, Job, finished_transcript, pumped
 from serve_app.api.services import ApiSettings
 from serve_app.api.sse import HEARTBEAT, EventStream, sse
 from serve_app.api.submission import Submission, open_submission
-from serve_app.api.text.transcript_translation import (
-    translation_json,
-)
+from serve_app.api.text.transcript_translation import translation_json
 from serve_app.api.text.working import worked
 from serve_app.errors import InvalidRequest
 from serve_app.ports.speech import Progress, SegmentReady, SpeakerBounds, TranscribeEvent, TranscribeOptions
@@ -32,7 +30,6 @@ from serve_app.transcript.json_view import rounded, segment_json, transcript_jso
 
 router = APIRouter(tags=["Transcription"])
 
-RESPONSE_FORMATS = ("json", "verbose_json", "txt", "text", "srt", "vtt")
 TIMESTAMPS = ("word", "segment")
 MAX_SPEAKERS = 100
 

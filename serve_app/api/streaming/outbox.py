@@ -10,10 +10,6 @@ from typing import Any
 Message = Mapping[str, Any]
 
 
-class SlowReader(Exception):
-    """The client does not take what is sent to it."""
-
-
 class Outbox:
     """Sends in order. A message that may be dropped gives way to a newer one while it waits."""
 

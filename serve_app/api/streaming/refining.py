@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 
-from serve_app.errors import SpeechError
+from serve_app.insights.refine import tell_unrefined
 from serve_app.ports.streaming import RefineContext, Refiner
-
-log = logging.getLogger("hark.streaming")
 
 
 def corrected(refiner: Refiner, text: str, *, language: str | None, context: RefineContext) -> str:
@@ -17,7 +13,7 @@ def corrected(refiner: Refiner, text: str, *, language: str | None, context: Ref
     try:
         return refiner.correct(text, language=language, context=context)
     except Exception as fault:
-        _tell(fault)
+        tell_unrefined(fault)
         return text
 
 
@@ -27,11 +23,5 @@ async def refined(refiner: Refiner, text: str, *, language: str | None, context:
         async with asyncio.timeout_at(until_s):
             return await refiner.refine(text, language=language, context=context)
     except Exception as fault:  # whatever it was, the second final comes
-        _tell(fault)
+        tell_unrefined(fault)
         return text
-
-
-def _tell(fault: Exception) -> None:
-    """Name what happened: a fault's own words could quote what was said."""
-    code = fault.error_code if isinstance(fault, SpeechError) else type(fault).__name__
-    log.info(json.dumps({"event": "not_refined", "error_code": code}))

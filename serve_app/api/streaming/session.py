@@ -12,6 +12,7 @@ from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Block, Recording, Span, Waveform
 from serve_app.errors import SpeechError
 from serve_app.pipeline.fan_out import RetrySettings, with_retries
+from serve_app.pipeline.load import REALTIME
 from serve_app.ports.speech import Recognition, RecognizeOptions, Recognizer
 from serve_app.ports.streaming import VoiceListener
 from serve_app.streaming.decode import Decode
@@ -21,7 +22,6 @@ from serve_app.streaming.events import Event
 log = logging.getLogger("hark.streaming")
 
 _STEP_SAMPLES = SAMPLE_RATE_HZ // 4  # a frame of minutes is heard bit by bit
-_REALTIME = 0  # priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +133,7 @@ class LiveSession:
             window_s=0.0,
             retry=decode.retry,
             request_id=self._id,
-            priority=_REALTIME,
+            priority=REALTIME,
         )
         retries = self._settings.partials if decode.kind == "partial" else self._settings.finals
         return await with_retries(partial(self._recognizer.recognize, recording, chunk, options), retries)

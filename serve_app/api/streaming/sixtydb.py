@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from serve_app.api.callers import caller_of
 from serve_app.api.context import gate_of
 from serve_app.api.streaming.refining import corrected, refined
+from serve_app.api.streaming.sixtydb_messages import final, interim, label_of, sentence_id, test_response
 from serve_app.api.streaming.sixtydb_start import Start, encoding_of, parse_start, rate_of
 from serve_app.api.streaming.socket import BAD_DATA, GENTLE_ENDS, Connection, ProtocolFault
 from serve_app.api.streaming.talk import Talk, checked_frame, json_object, language_codes, open_talk
@@ -21,7 +21,7 @@ from serve_app.errors import SpeechError
 from serve_app.ports.streaming import RefineContext
 from serve_app.streaming.events import Event, SpeechStarted, Update, UtteranceEnded
 from serve_app.streaming.speakers import LiveSpeakers
-from serve_app.transcript.model import Word, join_words
+from serve_app.transcript.model import join_words
 
 VOICE_S = 5.0  # then an utterance stays without a speaker
 
@@ -98,7 +98,7 @@ class SixtydbDialect:
                 return parse_start(message)
             if message.get("type") != "test":
                 raise ProtocolFault("The first message is of type start.")
-            connection.send(_test_response())
+            connection.send(test_response())
 
     async def _listen(self, connection: Connection, talk: Talk) -> None:
         while True:
@@ -118,7 +118,7 @@ class SixtydbDialect:
                     if "languages" in message:
                         talk.use_languages(language_codes(message["languages"]))
                 case "test":
-                    connection.send(_test_response())
+                    connection.send(test_response())
                 case "start":
                     raise ProtocolFault("The session has started already.")
                 case kind:
@@ -157,18 +157,18 @@ class SixtydbDialect:
             due = start.interim_s is not None and event.heard_until_s - self._last_interim_s >= start.interim_s
             if words and due:
                 self._last_interim_s = event.heard_until_s
-                connection.send(_interim(event, words), droppable=True)
+                connection.send(interim(event, words), droppable=True)
         elif event.words:
             self._tell_final(connection, start, event)
 
     def _tell_final(self, connection: Connection, start: Start, event: UtteranceEnded) -> None:
         if start.context is None and self._speakers is None:
-            connection.send(_final(connection, event, speech_final=True))
+            connection.send(final(connection.session_id, event, speech_final=True))
             return
         text = join_words(event.words)
         if start.context is not None:
             text = corrected(connection.services.refiner, text, language=event.language, context=start.context)
-            connection.send(_final(connection, event, speech_final=False, text=text))
+            connection.send(final(connection.session_id, event, speech_final=False, text=text))
         until_s = asyncio.get_running_loop().time() + connection.services.settings.refine_s
         self._waiting.append(_Told(event=event, text=text, until_s=until_s))
         if self._completing is None or self._completing.done():
@@ -181,7 +181,7 @@ class SixtydbDialect:
             text, speaker = await asyncio.gather(
                 _canonical(connection, told, start.context), self._speaker(connection, told.event)
             )
-            connection.send(_final(connection, told.event, speech_final=True, text=text, speaker=speaker))
+            connection.send(final(connection.session_id, told.event, speech_final=True, text=text, speaker=speaker))
 
     async def _speaker(self, connection: Connection, event: UtteranceEnded) -> str | None:
         """Return the label of who spoke, or None where it cannot be told."""
@@ -195,15 +195,15 @@ class SixtydbDialect:
             return None
         if voice is None:
             return None
-        self._labelled.append(_sentence_id(connection, event))
-        return _label(self._speakers.label(voice, event.end_s - event.start_s))
+        self._labelled.append(sentence_id(connection.session_id, event))
+        return label_of(self._speakers.label(voice, event.end_s - event.start_s))
 
     def _relinked(self) -> dict[str, Any]:
         """Return the labels of all utterances as they look at the end, where they were asked for."""
         if self._speakers is None:
             return {}
         labels = zip(self._labelled, self._speakers.relinked(), strict=True)
-        return {"speakers": [{"sentence_id": name, "speaker": _label(number)} for name, number in labels]}
+        return {"speakers": [{"sentence_id": name, "speaker": label_of(number)} for name, number in labels]}
 
 
 async def _canonical(connection: Connection, told: _Told, context: RefineContext | None) -> str:
@@ -211,58 +211,3 @@ async def _canonical(connection: Connection, told: _Told, context: RefineContext
         return told.text
     refiner, language = connection.services.refiner, told.event.language
     return await refined(refiner, told.text, language=language, context=context, until_s=told.until_s)
-
-
-def _test_response() -> dict[str, Any]:
-    return {"type": "test_response", "timestamp": round(time.time() * 1000)}
-
-
-def _interim(event: Update, words: tuple[Word, ...]) -> dict[str, Any]:
-    return {
-        "type": "transcription",
-        "text": join_words(words),
-        "is_final": False,
-        "speech_final": False,
-        "language": event.language,
-        "committed": join_words(event.committed),
-    }
-
-
-def _sentence_id(connection: Connection, event: UtteranceEnded) -> str:
-    return f"{connection.session_id[:12]}-{event.utterance}"
-
-
-def _label(speaker: int) -> str:
-    return f"SPEAKER_{speaker:02d}"
-
-
-def _final(
-    connection: Connection,
-    event: UtteranceEnded,
-    *,
-    speech_final: bool,
-    text: str | None = None,
-    speaker: str | None = None,
-) -> dict[str, Any]:
-    message = {
-        "type": "transcription",
-        "sentence_id": _sentence_id(connection, event),
-        "text": join_words(event.words) if text is None else text,
-        "language": event.language,
-        "confidence": round(event.confidence, 3),
-        "words": [
-            {
-                "word": word.text,
-                "start": round(word.start_s, 3),
-                "end": round(word.end_s, 3),
-                "confidence": round(word.confidence, 3),
-            }
-            for word in event.words
-        ],
-        "start": round(event.start_s, 3),
-        "end": round(event.end_s, 3),
-        "snr_db": None if event.snr_db is None else round(event.snr_db, 1),
-        "is_final": True,
-        "speech_final": speech_final,
-    }
-    return message | ({"speaker": speaker} if speaker else {})

@@ -28,16 +28,8 @@ from serve_app.errors import (
 
 log = logging.getLogger("hark.streaming")
 
-NORMAL, UNSUPPORTED, BAD_DATA, POLICY, TOO_BIG, FAILED, RESTART, TRY_LATER = (
-    1000,
-    1003,
-    1007,
-    1008,
-    1009,
-    1011,
-    1012,
-    1013,
-)
+NORMAL, UNSUPPORTED, BAD_DATA, POLICY = 1000, 1003, 1007, 1008
+TOO_BIG, FAILED, RESTART, TRY_LATER = 1009, 1011, 1012, 1013
 FEATURE = "stt"
 
 
@@ -100,7 +92,8 @@ class Connection:
     async def receive(self, *, patience_s: float) -> str | bytes:
         """Return the next text or binary frame.
 
-        Raises WebSocketDisconnect, Draining, ProtocolFault after `patience_s` without one.
+        Raises WebSocketDisconnect, Draining, and ProtocolFault after `patience_s` without one or when the client does
+        not read.
         """
         frame = asyncio.ensure_future(self.websocket.receive())
         draining = asyncio.ensure_future(self._draining.wait())

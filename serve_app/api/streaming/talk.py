@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from serve_app.api.streaming.session import LiveSession
-from serve_app.api.streaming.socket import BAD_DATA, UNSUPPORTED, Connection, ProtocolFault
+from serve_app.api.streaming.socket import BAD_DATA, TOO_BIG, UNSUPPORTED, Connection, ProtocolFault
 from serve_app.audio.live_input import LiveInput
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Waveform
 from serve_app.errors import UnknownLanguage
@@ -119,7 +119,7 @@ def json_object(text: str) -> dict[str, Any]:
 
 def checked_frame(frame: bytes) -> bytes:
     if len(frame) > MAX_FRAME_BYTES:
-        raise ProtocolFault("A binary frame has at most 4 MiB; send the audio as it is spoken.", code=1009)
+        raise ProtocolFault("A binary frame has at most 4 MiB; send the audio as it is spoken.", code=TOO_BIG)
     return frame
 
 

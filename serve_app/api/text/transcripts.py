@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from serve_app.admission.callers import Caller
 from serve_app.api.account.routing import NO_STORE, PREFIX, SlashRouter, private_json
 from serve_app.api.account.schemas import CONFLICT, NOT_FOUND, body_of
-from serve_app.api.callers import caller_of
+from serve_app.api.callers import caller_of, signed_in
 from serve_app.api.context import services_of
 from serve_app.api.sse import sse
 from serve_app.api.text.asking import Asked, analysis_asked, generated_asked, summary_asked
@@ -35,7 +35,7 @@ from serve_app.api.text.schemas import (
     SUMMARIZE_RESPONSES,
 )
 from serve_app.api.text.talking import Talk, answer_question
-from serve_app.errors import DatabaseUnavailable, ModelUnavailable, NotFound, NotReady, Unauthenticated
+from serve_app.errors import DatabaseUnavailable, ModelUnavailable, NotFound, NotReady
 from serve_app.insights.source import SourceText
 from serve_app.ports.records import StoredTranscript
 from serve_app.transcript.json_read import transcript_of
@@ -131,9 +131,7 @@ async def chat_with_transcript(request: Request, transcript_id: str) -> Response
 async def _stored(request: Request, transcript_id: str) -> tuple[Caller, StoredTranscript]:
     """Return the caller and its transcript. Raises Unauthenticated, NotFound or NotReady."""
     caller = await caller_of(request)
-    if caller.account is None:
-        raise Unauthenticated("This needs an account: send an API key or a token of a trusted issuer.")
-    stored = await services_of(request).stores.transcripts.get(caller.account.id, transcript_id)
+    stored = await services_of(request).stores.transcripts.get(signed_in(caller).id, transcript_id)
     if stored.entry.status != "completed":
         raise NotReady("This transcript is not complete yet.", status=stored.entry.status)
     return caller, stored

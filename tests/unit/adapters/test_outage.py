@@ -17,16 +17,19 @@ AWAY = OperationalError("connect", {}, OSError("nobody listens"))
 
 
 class Flickering:
-    """A database that is away, or there, at each time it is tried; trying takes a second. Counts open connections."""
+    """A database that is away, or there, at each time it is tried; trying takes a while. Counts open connections."""
 
-    def __init__(self, there: Sequence[bool]) -> None:
+    def __init__(self, there: Sequence[bool], *, try_s: float = 1.0) -> None:
         self.there = list(there)
+        self.try_s = try_s
         self.tried = self.open = 0
+        self.now_s = 0.0
         self.tried_thrice = asyncio.Event()
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Any]:
         self.tried += 1
+        self.now_s += self.try_s
         if self.tried == 3:
             self.tried_thrice.set()
         if not self.there[min(self.tried, len(self.there)) - 1]:
@@ -38,7 +41,7 @@ class Flickering:
             self.open -= 1
 
     def patient(self, patience_s: float) -> PatientConnect:
-        return PatientConnect(self.connect, patience_s=patience_s, clock=lambda: float(self.tried))
+        return PatientConnect(self.connect, patience_s=patience_s, clock=lambda: self.now_s)
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +73,25 @@ async def test_an_old_outage_is_told_at_once() -> None:
             async with connect():
                 pass
     assert database.tried - before == 1
+
+
+async def test_an_outage_after_a_long_silence_is_waited_for_anew() -> None:
+    database = Flickering([*[False] * 8, True])
+    connect = database.patient(5)
+    with pytest.raises(OperationalError):
+        async with connect():
+            pass
+    database.now_s += 60
+    async with connect():
+        assert database.tried == 9
+
+
+async def test_a_caller_waits_no_longer_where_each_try_takes_long() -> None:
+    database = Flickering([*[False] * 9, True], try_s=60)
+    with pytest.raises(OperationalError):
+        async with database.patient(100)():
+            pass
+    assert database.tried == 3
 
 
 async def test_each_outage_is_waited_for_anew() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,6 +126,9 @@ class Service:
         return [path.name for path in self.services.settings.spool_dir.glob("*")]
 
 
+MakeService = Callable[..., Service]
+
+
 def build_service(spool_dir: Path, *, script: list[Any] | None = None, **changes: Any) -> Service:
     """Build a service; keywords replace fields of its settings or, failing that, of its services."""
     transcriber = ScriptedTranscriber(script) if script is not None else ScriptedTranscriber()
@@ -161,6 +164,10 @@ def build_service(spool_dir: Path, *, script: list[Any] | None = None, **changes
 def upload(content: bytes = b"RIFF....", name: str = "meeting.wav", **data: Any) -> dict[str, Any]:
     """Return the arguments of a multipart request with a file."""
     return {"files": {"file": (name, content, "audio/wav")}, "data": data}
+
+
+async def transcribe(client: httpx.AsyncClient, **data: Any) -> httpx.Response:
+    return await client.post("/v1/transcribe", **upload(**data))
 
 
 class _AnnouncingServer(uvicorn.Server):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-from api_service import Service, build_service
-
-MakeService = Callable[..., Service]
+from api_service import MakeService, Service, build_service
+from text_models import ScriptedLanguageModel, text_services
 
 
 @pytest.fixture
@@ -28,3 +27,15 @@ async def service(make_service: MakeService) -> Service:
 async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     async with service.client() as opened:
         yield opened
+
+
+@pytest.fixture
+def model() -> ScriptedLanguageModel:
+    return ScriptedLanguageModel()
+
+
+@pytest.fixture
+async def texts(make_service: MakeService, model: ScriptedLanguageModel) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service whose texts are made by `model`."""
+    async with make_service(text=text_services(model)).client() as client:
+        yield client

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from api_service import SILENCE, TWO_SPEAKERS, Service, streamed, upload
+from api_service import SILENCE, TWO_SPEAKERS, MakeService, streamed, upload
 from memory_stores import MemoryStores
 from text_models import ScriptedLanguageModel, text_services
 
@@ -19,7 +19,6 @@ from serve_app.insights.insights import Insights
 from serve_app.ports.language import LanguageModel
 from serve_app.ports.text_tools import TextSpan, TextTools
 
-MakeService = Callable[..., Service]
 NAMES = ("<there>", "all", "morning")
 
 

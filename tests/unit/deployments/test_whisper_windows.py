@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.engines.faster_whisper import LEAST_SILENCE_S, encoded_s
+from deployments.engines.whisper_windows import LEAST_SILENCE_S, encoded_s
 
 
 @pytest.mark.parametrize(

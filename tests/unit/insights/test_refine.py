@@ -211,5 +211,5 @@ async def test_the_log_of_a_refinement_that_failed_quotes_nothing(caplog: pytest
 
     with caplog.at_level(logging.DEBUG):
         await EditRefiner(Broken()).refine("I saw hawks", language="en", context=CONTEXT)
-    assert "STT_UPSTREAM_UNAVAILABLE" in caplog.text
+    assert '"event": "not_refined", "error_code": "STT_UPSTREAM_UNAVAILABLE"' in caplog.text
     assert "hawks" not in caplog.text

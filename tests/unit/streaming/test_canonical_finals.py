@@ -114,7 +114,7 @@ def test_of_a_failure_the_log_knows_a_code_only(
     with caplog.at_level(logging.DEBUG, logger="hark"):
         assert finals_of(app("sixtydb", refiner=Failing(fault))) == [("HELLO.", False), ("HELLO.", True)]
 
-    assert code in caplog.text
+    assert f'"event": "not_refined", "error_code": "{code}"' in caplog.text
     assert "hello" not in caplog.text.lower()
 
 
