@@ -20,7 +20,11 @@ _NODE: Config = {"num_cpus": 8, "object_store_memory": 200 * 1024**2}  # CPUs ar
 _TOLD_WITHIN_S = 10.0  # what is asked of a controller that has just been killed
 
 # As on a cluster of several machines, where proxies learn of a stop when they look: `hark serve` on one shortens it.
-_DRAINING = {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "30"}
+_DRAINING = {
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "30",
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "660",
+}
+_STOPPED_WITHIN_S = 120.0  # with short requests only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class Nodes:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._stopping: list[Any] = []
 
     @property
     def address(self) -> str:
@@ -51,17 +56,32 @@ class Nodes:
         """Kill everything that runs on a node at once, as a power cut does."""
         import psutil
 
-        node = next(node for node in self._cluster.worker_nodes if node.node_id == node_id)
+        node = self._worker(node_id)
         roots = [psutil.Process(info.process.pid) for infos in node.all_processes.values() for info in infos]
         for process in [*roots, *(child for root in roots for child in root.children(recursive=True))]:
             with suppress(psutil.Error):
                 process.kill()
         self._cluster.remove_node(node, allow_graceful=False)
 
+    def stop(self, node_id: str) -> None:
+        """Ask a node to end when it has drained, as `ray start --block` passes it on; returns at once."""
+        node = self._worker(node_id)
+        (raylet,) = node.all_processes["raylet"]
+        raylet.process.terminate()
+        self._stopping.append(node)
+
     def complete(self) -> None:
-        """Let a new node join for each one that was killed."""
+        """Let a new node join for each one that was killed or stopped. Raises TimeoutExpired when one does not stop."""
+        while self._stopping:
+            node = self._stopping.pop()
+            (raylet,) = node.all_processes["raylet"]
+            raylet.process.wait(_STOPPED_WITHIN_S)
+            self._cluster.remove_node(node, allow_graceful=False)
         while len(self._cluster.worker_nodes) < NODES - 1:
             self._cluster.add_node(**_NODE)
+
+    def _worker(self, node_id: str) -> Any:
+        return next(node for node in self._cluster.worker_nodes if node.node_id == node_id)
 
 
 @contextmanager

@@ -48,6 +48,7 @@ def blows() -> list[Blow]:
         Blow(what="the database", strike=_database),
         Blow(what="limits and replicas, live", strike=_live_change, is_fault=False),
         Blow(what="settings: every replica restarts", strike=_new_settings, is_fault=False),
+        Blow(what="a worker node is told to stop", strike=_stopping_node, is_fault=False),
     ]
 
 
@@ -77,12 +78,25 @@ def _controller(target: Target) -> Sequence[int]:
 
 def _node(target: Target) -> Sequence[int]:
     """Kill a node; another one joins once what it had is elsewhere."""
+    node, held = _fullest(target)
+    target.nodes.kill(node)
+    return held
+
+
+def _stopping_node(target: Target) -> Sequence[int]:
+    """Tell a node to stop, as its supervisor does; another one joins when it has."""
+    node, held = _fullest(target)
+    target.nodes.stop(node)
+    return held
+
+
+def _fullest(target: Target) -> tuple[str, list[int]]:
+    """Return the node with the most replicas, and their processes; note which they are."""
     replicas = target.deployed.replicas()
     node = fullest_node(replicas, target.nodes.workers)
     held = [replica for replica in replicas if replica.node_id == node]
     target.notes.append(f"The node held {', '.join(sorted(replica.deployment for replica in held))}.")
-    target.nodes.kill(node)
-    return [replica.pid for replica in held]
+    return node, [replica.pid for replica in held]
 
 
 def _database(target: Target) -> Sequence[int]:

@@ -56,7 +56,7 @@ def nodes_report(
                 title="Changed under load",
                 columns=_COLUMNS,
                 rows=[_row(happening, asked) for happening in changes],
-                note="A config is deployed as `serve deploy` does.",
+                note="A config is deployed as `serve deploy` does; a node is stopped by SIGTERM to its raylet.",
             ),
             Table(
                 title="What failed", columns=["during", "client", "answer", "times"], rows=_faults(happenings, asked)
