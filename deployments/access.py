@@ -40,7 +40,8 @@ def _http_host() -> str:
     """Return where Serve listens."""
     from ray.serve.context import _get_global_client
 
-    return str(_get_global_client().http_config.host)
+    client = _get_global_client()
+    return str(client.http_config.host)  # type: ignore[union-attr]  # Ray declares None, but raises instead
 
 
 def token_verifier(settings: AppSettings) -> TokenVerifier | None:

@@ -43,10 +43,10 @@ class JobWorkerDeployment:
     def __init__(
         self,
         *,
-        media: DeploymentHandle,
-        detector: DeploymentHandle,
-        recognizers: Mapping[str, DeploymentHandle],
-        diarizer: DeploymentHandle | None,
+        media: DeploymentHandle[Any],
+        detector: DeploymentHandle[Any],
+        recognizers: Mapping[str, DeploymentHandle[Any]],
+        diarizer: DeploymentHandle[Any] | None,
         settings: AppSettings,
     ) -> None:
         use_serve_log()
@@ -106,6 +106,7 @@ class JobWorkerDeployment:
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._every(job_settings.sweep_every_s, sweeper.sweep))
+                group.create_task(self._every(job_settings.discard_every_s, sweeper.discard_abandoned))
                 group.create_task(self._every(_DELIVER_EVERY_S, events.deliver_due))
                 group.create_task(
                     run_worker_forever(

@@ -18,7 +18,9 @@ from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, T
 class LanguageModelDeployment:
     """Serves ports.LanguageModel."""
 
-    async def __init__(self, options: LanguageModelOptions, data_dir: Path) -> None:  # Serve awaits it
+    async def __init__(  # type: ignore[misc]  # Serve awaits it
+        self, options: LanguageModelOptions, data_dir: Path
+    ) -> None:
         give_way(device="cpu" if options.engine == "llama.cpp" else "cuda")
         self._meter = RayMeter()
         self._name = model_of_deployment("language-model-")

@@ -96,7 +96,7 @@ def translated(error: BaseException) -> SpeechError:
     return InternalError(f"A model failed ({type(error).__name__}).")
 
 
-def _passing_references(handle: DeploymentHandle) -> Any:
+def _passing_references(handle: DeploymentHandle[Any]) -> Any:
     """Return a handle whose calls may carry ObjectRefs.
 
     Serve's gRPC transport pickles arguments out of Ray's sight, and an object whose reference travels so is pinned
@@ -130,7 +130,7 @@ async def answers_of(handle_method: Any, *args: Any) -> AsyncGenerator[Any]:
 class RemoteDecoder:
     """Implements ports.MediaDecoder."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._decode = handle.options(stream=True).decode
 
     def decode(self, source: MediaFile) -> AsyncGenerator[DecodedBlock]:
@@ -140,7 +140,7 @@ class RemoteDecoder:
 class RemoteDetector:
     """Implements ports.VoiceDetector."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = _passing_references(handle)
 
     async def speech_probabilities(self, recording: Recording, span: Span) -> npt.NDArray[np.float32]:
@@ -152,7 +152,7 @@ class RemoteDetector:
 class RemoteRecognizer:
     """Implements ports.Recognizer and ports.LanguageIdentifier."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = _passing_references(handle)
 
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
@@ -169,7 +169,7 @@ class RemoteRecognizer:
 class RemoteDiarizer:
     """Implements ports.Diarizer. Linking, which takes a whole file's voices, has their references."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = _passing_references(handle)
 
     async def speaker_windows(self, recording: Recording, span: Span, *, duration_s: float) -> SpeakerWindows:
@@ -192,7 +192,7 @@ class RemoteTranscriber:
     Refuses at once what would wait for too long, before any work is done for it.
     """
 
-    def __init__(self, handle: DeploymentHandle, backlog: Backlog) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], backlog: Backlog) -> None:
         transcribe = handle.options(stream=True).transcribe
         self._transcriber = PersistentTranscriber(partial(answers_of, transcribe), RetrySettings())
         self._backlog = backlog
@@ -210,10 +210,10 @@ class RemoteTranscriber:
 
 def remote_ports(
     *,
-    media: DeploymentHandle,
-    detector: DeploymentHandle,
-    recognizers: Mapping[str, DeploymentHandle],
-    diarizer: DeploymentHandle | None,
+    media: DeploymentHandle[Any],
+    detector: DeploymentHandle[Any],
+    recognizers: Mapping[str, DeploymentHandle[Any]],
+    diarizer: DeploymentHandle[Any] | None,
 ) -> dict[str, Any]:
     """Return the ports that a pipeline over deployments is made with, by the names of its parameters."""
     remote = {model: RemoteRecognizer(handle) for model, handle in recognizers.items()}

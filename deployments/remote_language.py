@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
@@ -13,7 +14,7 @@ from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, T
 class RemoteLanguageModel:
     """Implements ports.LanguageModel. A caller that goes away stops the replica's work for it."""
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
         self._stream = handle.options(stream=True).stream
         self._context_tokens: int | None = None

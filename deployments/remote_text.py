@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ class RemoteEmbedder:
 
     dimensions = DIMENSIONS
 
-    def __init__(self, handle: DeploymentHandle) -> None:
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
 
     async def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -29,7 +30,7 @@ class RemoteEmbedder:
 class RemoteTranslator:
     """Implements ports.Translator over sentences."""
 
-    def __init__(self, handle: DeploymentHandle, *, pairs: frozenset[tuple[str, str]] | None = None) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], *, pairs: frozenset[tuple[str, str]] | None = None) -> None:
         self._handle = handle
         self._pairs = pairs  # where they are known, asking must not wake a replica that rests
 

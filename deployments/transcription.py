@@ -24,10 +24,10 @@ class TranscriptionDeployment:
     def __init__(
         self,
         *,
-        media: DeploymentHandle,
-        detector: DeploymentHandle,
-        recognizers: Mapping[str, DeploymentHandle],
-        diarizer: DeploymentHandle | None,
+        media: DeploymentHandle[Any],
+        detector: DeploymentHandle[Any],
+        recognizers: Mapping[str, DeploymentHandle[Any]],
+        diarizer: DeploymentHandle[Any] | None,
         settings: PipelineSettings,
     ) -> None:
         use_serve_log()

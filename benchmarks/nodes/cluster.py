@@ -87,7 +87,7 @@ class Nodes:
 @contextmanager
 def three_nodes() -> Iterator[Nodes]:
     """Run a head and two workers for the block, with the environment that the operators' guide gives them."""
-    from serve_app.cli.serve import serve_environment
+    from serve_app.cli.serve_environment import serve_environment
 
     # Ray reads them when it is imported, too.
     os.environ.update(serve_environment(os.environ | _DRAINING) | _DRAINING)

@@ -30,7 +30,8 @@ class EncodedWindow:
     @property
     def is_short(self) -> bool:
         """Whether the encoder was given less than it was trained on."""
-        return self.states.shape[1] < WINDOW_S * FRAMES_PER_SECOND / 2
+        n_states: int = self.states.shape[1]
+        return n_states < WINDOW_S * FRAMES_PER_SECOND / 2
 
 
 def encoded_s(duration_s: float, window_s: float) -> float:

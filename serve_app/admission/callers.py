@@ -20,10 +20,6 @@ class Caller:
     plan: Plan
     bucket: str
 
-    @property
-    def is_admin(self) -> bool:
-        return self.account is not None and self.account.role == "admin"
-
 
 def presented_key(*, authorization: str | None, x_api_key: str | None) -> str | None:
     """Return the key of `Authorization: Bearer …` or `X-API-Key`; None when neither is sent.

@@ -7,7 +7,7 @@ import logging
 import random
 
 from serve_app.api.services import Services
-from serve_app.errors import NotFound, SpeechError
+from serve_app.errors import SpeechError
 
 log = logging.getLogger("hark.api")
 
@@ -48,10 +48,4 @@ async def sweep(services: Services) -> None:
     if services.text.chats is not None:
         await services.text.chats.sweep()
     while expired := await stores.transcripts.expire():
-        log.info("transcripts_expired count=%d", len(expired))
-        for entry in expired:
-            if services.objects is not None and entry.media_key is not None:
-                try:
-                    await services.objects.delete(entry.media_key)
-                except NotFound:
-                    continue
+        log.info("transcripts_expired count=%d", expired)

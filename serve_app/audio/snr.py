@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +10,7 @@ import numpy.typing as npt
 from serve_app.audio.recording import Waveform
 from serve_app.audio.speech import FRAME_SAMPLES, Probabilities
 
-Quality = Literal["good", "fair", "poor"]
 GOOD_DB = 15.0
-POOR_DB = 0.0
-# Below this the words cannot be made out by people either; noise mixed at -5 dB is still transcribed.
-DEFAULT_FLOOR_DB = -10.0
-
 MIN_DB, MAX_DB = -20.0, 60.0
 _SPEECH, _NOT_SPEECH = 0.5, 0.25  # probabilities
 _NEAR_FRAMES = 31  # 1 s: noise is taken from the pauses, not from a jingle minutes away
@@ -91,13 +85,6 @@ def estimate_snr_db(statistics: FrameStatistics, probabilities: Probabilities) -
         return by_amplitude_db
     by_pauses_db = _ratio_db(speech_power, float(noise.mean()))
     return min(max(by_pauses_db, by_amplitude_db - _MOST_BELOW_DB), by_amplitude_db)
-
-
-def quality_of(snr_db: float) -> Quality:
-    """Return the class of an SNR as it is reported: good from 15 dB, poor below 0 dB."""
-    if snr_db >= GOOD_DB:
-        return "good"
-    return "fair" if snr_db >= POOR_DB else "poor"
 
 
 def _measure(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

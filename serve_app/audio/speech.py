@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serve_app.audio.recording import SAMPLE_RATE_HZ, Span, Waveform
+from serve_app.audio.recording import SAMPLE_RATE_HZ, Span
 
 FRAME_SAMPLES = 512  # the detector gives one probability per frame
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
@@ -68,12 +68,10 @@ def speech_spans(
     return _padded(runs, settings.padding_s, end_s)
 
 
-def weakest_frame(
-    probabilities: Probabilities, span: Span, *, levels_db: npt.NDArray[np.float32] | None = None
-) -> float:
+def weakest_frame(probabilities: Probabilities, span: Span) -> float:
     """Return the time inside the span where a cut hurts least: the middle of its least speech-like frame.
 
-    With `levels_db` (n_frames,) quietness counts as much as improbability. The last of equals is taken.
+    The last of equals is taken.
     """
     first = int(np.clip(np.ceil(span.start_s / FRAME_S), 0, max(len(probabilities) - 1, 0)))
     last = int(np.clip(np.floor(span.end_s / FRAME_S), first + 1, max(len(probabilities), first + 1)))
@@ -81,22 +79,8 @@ def weakest_frame(
     doubt = _smoothed(probabilities[before : last + 1])[first - before : last - before]
     if not doubt.size:
         return (span.start_s + span.end_s) / 2
-    score = _ranks(doubt)
-    if levels_db is not None:
-        score = score + _ranks(_smoothed(levels_db[before : last + 1])[first - before : last - before])
-    weakest = first + doubt.size - 1 - int(np.argmin(score[::-1]))
+    weakest = first + doubt.size - 1 - int(np.argmin(doubt[::-1]))
     return float(min(max((weakest + 0.5) * FRAME_S, span.start_s), span.end_s))
-
-
-def frame_levels_db(waveform: Waveform) -> npt.NDArray[np.float32]:
-    """Return the (n_frames,) level of every frame in dB below full scale; digital silence is -120."""
-    n_frames = -(-waveform.size // FRAME_SAMPLES)
-    padded = np.zeros(n_frames * FRAME_SAMPLES, dtype=np.float32)
-    padded[: waveform.size] = waveform
-    frames = padded.reshape(n_frames, FRAME_SAMPLES)
-    powers = np.einsum("fs,fs->f", frames, frames) / FRAME_SAMPLES
-    levels: npt.NDArray[np.float32] = (10.0 * np.log10(np.maximum(powers, 1e-12))).astype(np.float32)
-    return levels
 
 
 def total_s(spans: Sequence[Span]) -> float:
@@ -156,9 +140,3 @@ def _smoothed(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Average over three frames: a cut needs about 0.1 s of room."""
     padded = np.pad(values.astype(np.float64), 1, mode="edge") if values.size else np.zeros(2)
     return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
-
-
-def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the rank of every value in [0, 1]; equal values share the lowest."""
-    order = np.sort(values)
-    return np.searchsorted(order, values) / max(values.size - 1, 1)

@@ -17,7 +17,7 @@ from rich.markup import escape
 from configs.weights import load_registry
 from serve_app.adapters import weights
 from serve_app.adapters.weights import WeightsError
-from serve_app.cli import checks, checks_around
+from serve_app.cli import checks, checks_around, checks_packages
 from serve_app.cli.models import DEFAULT_PROFILE
 
 _MARKS = {"ok": "[green]ok[/]     ", "note": "[yellow]note[/]   ", "blocks": "[red]blocks[/] "}
@@ -44,9 +44,9 @@ def doctor(
         lambda: checks.judge_memory(checks.memory_bytes()),
         lambda: checks.judge_shared_memory(checks.total_bytes_of(Path("/dev/shm"))),  # noqa: S108 - looked at, not written
         lambda: checks.judge_open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
-        checks.look_for_packages,
-        checks.look_at_ray,
-        lambda: checks.look_at_torch(profile),
+        checks_packages.look_for_packages,
+        checks_packages.look_at_ray,
+        lambda: checks_packages.look_at_torch(profile),
         lambda: checks.look_for_gpu(profile),
         lambda: checks.look_at_data_dir(data_dir, wanted),
         lambda: checks.look_at_weights(data_dir, wanted, deep=deep),

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from serve_app.cli.serve_environment import serve_environment
 from serve_app.cli.targets import prometheus_targets, write_targets
 from serve_app.cli.tracing import NoExporter, tracing_environment
 
@@ -26,33 +25,6 @@ if TYPE_CHECKING:
 
 START_S = 280.0
 END_SESSIONS_S = 20.0
-
-# Ray Serve reads these when its processes start; measured on two cores: a call between replicas takes a third of the
-# time, and an upload streams through the proxy instead of being kept in memory twice.
-SERVE_ENVIRONMENT = {
-    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-    "RAY_SERVE_ENABLE_HA_PROXY": "1",
-    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 1024**2),
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.api.middleware:server_middlewares",
-    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",  # HAProxy here learns of a stop at once
-    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",  # a log line is worth most when something has just gone wrong
-    # Without it every client has the proxy's address, and all anonymous callers share one allowance.
-    "RAY_SERVE_HAPROXY_BINARY_PATH": str(Path(sys.executable).with_name("hark-haproxy")),
-    "HARK_PROXY_TELLS_CLIENT": "1",
-    "RAY_worker_niceness": "5",  # Ray gives 15, below which there is no room for models to give way
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "HF_HUB_OFFLINE": "1",
-    "PYANNOTE_METRICS_ENABLED": "0",
-}
-
-# Ports of Serve's own, by the variable that moves them. The proxy behind HAProxy shares its port with whoever else asks
-# for it: two services on one machine would get each other's requests, so it is never the usual one (0).
-OWN_PORTS = {
-    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": 0,
-    "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": 0,
-    "RAY_SERVE_HAPROXY_METRICS_PORT": 9101,
-    "RAY_SERVE_HAPROXY_STATS_PORT": 8404,
-}
 
 console = Console(stderr=True)
 
@@ -111,29 +83,12 @@ def _take_signals(stop: threading.Event) -> None:
         signal.signal(number, lambda *_: stop.set())
 
 
-def serve_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what Ray's processes must find in their environment when they start, as far as it is not there."""
-    ports = {name: usual for name, usual in OWN_PORTS.items() if name not in environ}
-    usual = {name: value for name, value in SERVE_ENVIRONMENT.items() if name not in environ}
-    return usual | {name: str(_free_port(port)) for name, port in ports.items()}
-
-
 def _tracing() -> dict[str, str]:
     try:
         return tracing_environment(os.environ)
     except NoExporter as fault:
         console.print(str(fault), style="red", markup=False)
         raise typer.Exit(2) from fault
-
-
-def _free_port(usual: int) -> int:
-    """Return the usual port if nobody has it, else one that is free now."""
-    for port in (usual, 0):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("", port))
-            found: int = probe.getsockname()[1]
-            return found
-    raise OSError("no port is free")
 
 
 def _listen_on(config: dict[str, Any], host: str | None, port: int | None) -> None:
@@ -188,14 +143,14 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         return 0
     finally:
         _end_sessions([application.name for application in schema.applications[1:]])
-        ray_serve.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
-        ray.shutdown()  # type: ignore[no-untyped-call, unused-ignore]
+        ray_serve.shutdown()
+        ray.shutdown()
 
 
 def _tell_prometheus() -> None:
     import ray
 
-    nodes = ray.nodes()  # type: ignore[no-untyped-call, unused-ignore]
+    nodes = ray.nodes()
     port = os.environ.get("RAY_SERVE_HAPROXY_METRICS_PORT")
     targets = prometheus_targets(nodes, haproxy_port=int(port) if port else None)
     write_targets(Path(os.environ["HARK_DATA_DIR"]), targets)
@@ -207,7 +162,7 @@ def _end_sessions(applications: list[str]) -> None:
 
     for name in applications:
         with suppress(Exception):  # the rest is stopped anyway
-            ray_serve.delete(name, _blocking=False)  # type: ignore[no-untyped-call, unused-ignore]
+            ray_serve.delete(name, _blocking=False)
     deadline_s = time.monotonic() + END_SESSIONS_S
     while applications and time.monotonic() < deadline_s:
         with suppress(Exception):
@@ -276,7 +231,7 @@ def cannot_start(application: ApplicationStatusOverview) -> bool:
 def _n_nodes() -> int:
     import ray
 
-    return sum(node["Alive"] for node in ray.nodes())  # type: ignore[no-untyped-call, unused-ignore]
+    return sum(node["Alive"] for node in ray.nodes())
 
 
 def _access(config: dict[str, Any]) -> str:

@@ -37,7 +37,6 @@ class Gate:
         self._support = support
         self._said: set[str] = set()
         self.repeats = 0
-        self.dropped = 0
 
     def passes(self, sentence: str) -> bool:
         plain = sentence.strip().strip("#*-•> ")
@@ -48,10 +47,7 @@ class Gate:
             self.repeats += 1
             return False
         self._said.add(key)
-        if self._supported(plain, heading=sentence.lstrip().startswith("#") or plain.endswith(":")):
-            return True
-        self.dropped += 1
-        return False
+        return self._supported(plain, heading=sentence.lstrip().startswith("#") or plain.endswith(":"))
 
     def _supported(self, sentence: str, *, heading: bool) -> bool:
         if not self._same_language:

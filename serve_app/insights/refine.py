@@ -6,8 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
 
 from serve_app.errors import SpeechError
 from serve_app.insights.decoding import Asker, ShapeT
@@ -17,7 +15,6 @@ from serve_app.insights.shapes import EditShape, EditsShape, VersionShape
 from serve_app.insights.templates import prompt
 from serve_app.ports.language import ChatMessage, LanguageModel
 from serve_app.ports.streaming import RefineContext
-from serve_app.transcript.model import Segment, Transcript, Word, join_words
 
 log = logging.getLogger("hark.insights")
 
@@ -51,47 +48,20 @@ class EditRefiner:
     async def refine(self, text: str, *, language: str | None, context: RefineContext) -> str:
         """Return an utterance with its words in their order: only allowed edits change them."""
         words = text.split()
-        (edits,) = await self._edits([words], language, context)
-        return _written(words, edits) or text
+        return _written(words, await self._edits(words, language, context)) or text
 
-    async def refine_transcript(self, transcript: Transcript, *, context: RefineContext) -> Transcript:
-        """Return the transcript with its words edited; every word keeps its time and speaker.
-
-        Segments of which nothing is left are left out. Words without blanks between them stay as they are.
-        """
-        runs = [[word.text for word in segment.words] for segment in transcript.segments]
-        batches = _batches(runs, self._settings.refine_words)
-        calls = (
-            self._edits(batch, transcript.segments[first].language or transcript.language, context)
-            for first, batch in batches
-        )
-        edits = [each for batch in await asyncio.gather(*calls) for each in batch]
-        segments = (edited(segment, each) for segment, each in zip(transcript.segments, edits, strict=True))
-        return replace(transcript, segments=tuple(segment for segment in segments if segment.words))
-
-    async def _edits(self, runs: Sequence[list[str]], language: str | None, context: RefineContext) -> list[list[Edit]]:
-        """Return the edits of each run of words: those that are sure, and those that stand by the model's word."""
+    async def _edits(self, run: list[str], language: str | None, context: RefineContext) -> list[Edit]:
+        """Return the edits of a run of words: those that are sure, and those that stand by the model's word."""
         terms = terms_of(context)
-        sure = [_sure(run, language, terms) for run in runs]
+        sure = _sure(run, language, terms)
         if not self._ready():
             return sure
         # Looking for doubts takes tens of milliseconds where there are many terms, in which others must be served.
-        doubts = await asyncio.to_thread(
-            lambda: [_doubts(run, terms, first) for run, first in zip(runs, sure, strict=True)]
-        )
+        doubts = await asyncio.to_thread(_doubts, run, terms, sure)
         about = {"terms": ", ".join(terms) or "none", "about": _about(context)}
-        names = (self._names(run, each, about) for run, each in zip(runs, doubts, strict=True))
-        proposals, found = await asyncio.gather(self._proposals(runs, about), asyncio.gather(*names))
-        return [
-            without_conflicts(
-                [
-                    *first,
-                    *own,
-                    *(edit for each in proposals for edit in allowed(run, each, terms=terms, language=language)),
-                ]
-            )
-            for run, first, own in zip(runs, sure, found, strict=True)
-        ]
+        proposals, named = await asyncio.gather(self._proposals(run, about), self._names(run, doubts, about))
+        proposed = (edit for each in proposals for edit in allowed(run, each, terms=terms, language=language))
+        return without_conflicts([*sure, *named, *proposed])
 
     async def _names(self, run: Sequence[str], doubts: Sequence[Edit], about: Mapping[str, str]) -> list[Edit]:
         """Return those of the doubtful edits with which a run makes more sense."""
@@ -111,12 +81,11 @@ class EditRefiner:
         answers = await asyncio.gather(*(self._judged(VersionShape, task, each, max_tokens=12) for each in asked))
         return [answer and answer.version for answer in answers] == ["B", "A"]
 
-    async def _proposals(self, runs: Sequence[list[str]], about: Mapping[str, str]) -> list[EditShape]:
-        if not any(map(_is_bare, runs)):
+    async def _proposals(self, run: Sequence[str], about: Mapping[str, str]) -> list[EditShape]:
+        if not _is_bare(run):
             return []
-        text = "\n".join(" ".join(run) for run in runs)
         task = prompt("refine").fill(**about)
-        found = await self._judged(EditsShape, task, f"<text>\n{text}\n</text>", max_tokens=500)
+        found = await self._judged(EditsShape, task, f"<text>\n{' '.join(run)}\n</text>", max_tokens=500)
         return found.edits if found else []
 
     async def _judged(self, shape: type[ShapeT], task: str, text: str, *, max_tokens: int) -> ShapeT | None:
@@ -152,7 +121,7 @@ def _sure(words: Sequence[str], language: str | None, terms: Sequence[str]) -> l
 
 
 def _written(words: Sequence[str], edits: Iterable[Edit]) -> str:
-    return " ".join(piece.text for piece in applied(words, edits))
+    return " ".join(applied(words, edits))
 
 
 def _about(context: RefineContext) -> str:
@@ -171,74 +140,27 @@ def _is_bare(run: Sequence[str]) -> bool:
     return len(run) > 8 and not any(word[-1:] in _ENDS + ",;" for word in run)
 
 
-def _batches(runs: Sequence[list[str]], most_words: int) -> list[tuple[int, Sequence[list[str]]]]:
-    """Return runs in groups of about so many words, with the index of each group's first."""
-    batches: list[tuple[int, Sequence[list[str]]]] = []
-    first, count = 0, 0
-    for at, run in enumerate(runs):
-        if count and count + len(run) > most_words:
-            batches.append((first, runs[first:at]))
-            first, count = at, 0
-        count += len(run)
-    if first < len(runs):
-        batches.append((first, runs[first:]))
-    return batches
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A word after editing, and the words `first` to `last` that it stands for."""
-
-    text: str
-    first: int
-    last: int
-
-
-def applied(words: Sequence[str], edits: Iterable[Edit]) -> list[Piece]:
+def applied(words: Sequence[str], edits: Iterable[Edit]) -> list[str]:
     """Return the words after edits that do not overlap. A mark behind a filler and a capital before it live on."""
     by_start = {edit.start: edit for edit in edits}
-    pieces: list[Piece] = []
+    pieces: list[str] = []
     at, capital = 0, False
     while at < len(words):
         edit = by_start.get(at)
         end = edit.end if edit else at + 1
         new = edit.words if edit else (words[at],)
         if not new:
-            opens = not pieces or pieces[-1].text[-1:] in _ENDS
+            opens = not pieces or pieces[-1][-1:] in _ENDS
             capital = capital or (opens and words[at][:1].isupper())
             _close(pieces, words[end - 1][-1:])
-        for n, text in enumerate(new):
-            alone = len(new) == end - at
-            first, last = (at + n, at + n) if alone else (at, end - 1)
-            pieces.append(Piece(text=text[:1].upper() + text[1:] if capital else text, first=first, last=last))
+        for text in new:
+            pieces.append(text[:1].upper() + text[1:] if capital else text)
             capital = False
         at = end
     return pieces
 
 
-def _close(pieces: list[Piece], mark: str) -> None:
+def _close(pieces: list[str], mark: str) -> None:
     """Give a sentence end that stood behind a filler to the word before it."""
-    if pieces and mark in _ENDS and mark and pieces[-1].text[-1:] not in _ENDS:
-        last = pieces[-1]
-        pieces[-1] = replace(last, text=last.text.rstrip(",;:") + mark)
-
-
-def edited(segment: Segment, edits: list[Edit]) -> Segment:
-    """Return a segment after its edits; the words of an edit share its time by their length."""
-    if not edits or not all(word.space_before for word in segment.words[1:]):
-        return segment
-    pieces = applied([word.text for word in segment.words], edits)
-    words: list[Word] = []
-    for (first, last), group in groupby(pieces, key=lambda piece: (piece.first, piece.last)):
-        words += _shared(segment.words[first : last + 1], [piece.text for piece in group])
-    return replace(segment, words=tuple(words), text=join_words(tuple(words)))
-
-
-def _shared(old: Sequence[Word], texts: Sequence[str]) -> list[Word]:
-    per_letter_s = (old[-1].end_s - old[0].start_s) / sum(map(len, texts))
-    cuts_s = [old[0].start_s + per_letter_s * letters for letters in accumulate(map(len, texts[:-1]), initial=0)]
-    ends_s = [*cuts_s[1:], old[-1].end_s]
-    return [
-        replace(old[0], text=text, start_s=start_s, end_s=end_s)
-        for text, start_s, end_s in zip(texts, cuts_s, ends_s, strict=True)
-    ]
+    if pieces and mark in _ENDS and mark and pieces[-1][-1:] not in _ENDS:
+        pieces[-1] = pieces[-1].rstrip(",;:") + mark

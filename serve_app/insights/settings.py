@@ -20,4 +20,3 @@ class InsightsSettings:
     most_chapters: int = 24
     retrieval_floor: float = 0.15  # cosine; passages farther off do not answer a question
     history_turns: int = 3  # earlier questions that the model is shown
-    refine_words: int = 160  # words of a transcript in one refining call

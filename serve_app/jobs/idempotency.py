@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from serve_app.errors import Conflict, InvalidRequest
+from serve_app.errors import InvalidRequest
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -30,12 +30,6 @@ def fingerprint(**parts: Any) -> str:
     """
     canonical = json.dumps(_plain(parts), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode("ascii")).hexdigest()
-
-
-def check_same_request(*, stored: str, sent: str) -> None:
-    """Raise Conflict when a key comes again with another request."""
-    if stored != sent:
-        raise Conflict("This `Idempotency-Key` was used for another request; send a new key.", field="Idempotency-Key")
 
 
 def _plain(value: Any) -> Any:

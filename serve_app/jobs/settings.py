@@ -21,4 +21,6 @@ class JobSettings:
     sweep_every_s: float = 5.0
     stalled_after_s: float = 10.0  # an attempt, or a worker, that is silent for so long is dead
     keep_failed_s: float = 7 * 86_400.0  # uploads of failed jobs, for another try
+    discard_every_s: float = 3600.0
+    abandoned_after_s: float = 86_400.0  # of uploads that broke off; many times as long as the longest takes
     retention_s: float | None = None  # of transcripts; None: until they are deleted

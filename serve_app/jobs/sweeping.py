@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from serve_app.errors import Conflict, NotFound
+from serve_app.errors import Conflict, NotFound, SpeechError
 from serve_app.jobs import model
 from serve_app.jobs.endings import save_ended
 from serve_app.jobs.ports import JobStores
@@ -18,6 +20,7 @@ from serve_app.ports.objects import ObjectStore
 log = logging.getLogger("hark.jobs")
 
 _AT_ONCE = 200
+_LONGEST_DELETING_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,16 @@ class JobSweeper:
             )  # fmt: skip
         return swept
 
+    async def discard_abandoned(self) -> int:
+        """Remove what crashes left of uploads; return how much. Harmless where several do so at once."""
+        gone = 0
+        with suppress(TimeoutError):  # the rest goes next time
+            async with asyncio.timeout(_LONGEST_DELETING_S):
+                gone = await self._objects.discard_abandoned(older_than_s=self._settings.abandoned_after_s)
+        if gone:
+            log.info("abandoned_uploads_discarded count=%d", gone)
+        return gone
+
     async def _expire_slots(self) -> int:
         expired = 0
         for job_id in await self._stores.jobs.expired_slots(self._now(), limit=_AT_ONCE):
@@ -83,7 +96,15 @@ class JobSweeper:
         now = self._now()
         failed_before = now - timedelta(seconds=self._settings.keep_failed_s)
         spent = await self._stores.jobs.spent_uploads(failed_before=failed_before, now=now, limit=_AT_ONCE)
-        for job_id, key in spent:
-            await self._objects.delete(key)
-            await self._stores.jobs.forget_upload(job_id)
-        return len(spent)
+        deleted = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_DELETING_S):  # jobs of dead workers must not wait for a slow storage
+                for job_id, key in spent:
+                    try:
+                        await self._objects.delete(key)
+                    except SpeechError as fault:
+                        log.warning("upload_not_deleted job_id=%s error_code=%s", job_id, fault.error_code)
+                        continue
+                    await self._stores.jobs.forget_upload(job_id)
+                    deleted += 1
+        return deleted

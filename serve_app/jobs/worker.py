@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -19,7 +19,6 @@ from serve_app.billing.prices import PriceList
 from serve_app.errors import (
     AudioTooLong,
     Conflict,
-    DatabaseUnavailable,
     InternalError,
     NotFound,
     QuotaExceeded,
@@ -27,16 +26,16 @@ from serve_app.errors import (
 )
 from serve_app.jobs import model
 from serve_app.jobs.allowance import Allowance
+from serve_app.jobs.attempts import FIRST_STAGE, AttemptProgress, Superseded, attempt_reported, locked
 from serve_app.jobs.backoff import backoff_s
 from serve_app.jobs.checkpoints import AttemptCheckpoints
 from serve_app.jobs.endings import save_ended
 from serve_app.jobs.model import Job
 from serve_app.jobs.patience import Patience
-from serve_app.jobs.ports import JobStores, JobTransaction, Spool, Transcribing
+from serve_app.jobs.ports import JobStores, Spool, Transcribing
 from serve_app.jobs.service import utc_now
 from serve_app.jobs.settings import JobSettings
 from serve_app.jobs.stt import stored_transcript, stt_options
-from serve_app.pipeline.fan_out import cancelling_group
 from serve_app.ports import metrics
 from serve_app.ports.metrics import NO_METER, Meter
 from serve_app.ports.objects import ObjectStore
@@ -45,7 +44,6 @@ from serve_app.transcript.model import Transcript
 
 log = logging.getLogger("hark.jobs")
 
-_FIRST_STAGE = "fetching"
 _HAND_BACK_S = 3.0  # a shutdown does not wait longer for the database
 
 
@@ -55,18 +53,6 @@ class TryAgain(Exception):
     def __init__(self, after_s: float) -> None:
         super().__init__(after_s)
         self.after_s = after_s
-
-
-class Superseded(Exception):
-    """The attempt is over: somebody else runs the job now, or it has ended."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Progress:
-    """How far the work has come."""
-
-    stage: str = _FIRST_STAGE
-    done: float = 0.0
 
 
 class JobWorker:
@@ -135,20 +121,21 @@ class JobWorker:
                 await save_ended(stores, job)
             else:
                 await stores.jobs.save(job)
-                await stores.jobs.advance(job.id, attempt=job.attempts, stage=_FIRST_STAGE, progress=job.progress)
+                await stores.jobs.advance(job.id, attempt=job.attempts, stage=FIRST_STAGE, progress=job.progress)
         if job.has_ended:
             await self._allowance.give_back(job.params.get("quota_use"))
         return job
 
     async def _attempt(self, job: Job) -> None:
-        progress = _Progress(done=job.progress)
-        async with self._reported(job, progress), self._spool() as path:
+        progress = AttemptProgress(done=job.progress)
+        reported = attempt_reported(self._stores.jobs, job, progress, every_s=self._settings.report_s)
+        async with reported, self._spool() as path:
             found = await self._objects.download(job.upload_key or "", path)
             upload = f"{found.size_bytes}:{found.modified_at.timestamp():.6f}"
             transcript = await self._transcript(job, path, upload, progress)
         await self._patience(lambda: self._complete(job, transcript))
 
-    async def _transcript(self, job: Job, path: str, upload: str, progress: _Progress) -> Transcript:
+    async def _transcript(self, job: Job, path: str, upload: str, progress: AttemptProgress) -> Transcript:
         checkpoints = AttemptCheckpoints(
             self._stores,
             job_id=job.id,
@@ -177,7 +164,7 @@ class JobWorker:
         if job.audio_s is None or audio_s > job.audio_s + 1.0:
             await self._allowance.settle(job, audio_s)
         async with self._stores.transaction() as stores:
-            current = await _locked(stores, job)
+            current = await locked(stores, job)
             reserved = current.credits_reserved
             if current.reservation_id is not None:
                 needed = self._prices.to_reserve(job.kind, audio_s)
@@ -189,7 +176,7 @@ class JobWorker:
         """End the job with its transcript, charged and counted, all or nothing; done before: nothing happens."""
         audio_s = transcript.duration_s
         async with self._stores.transaction() as stores:
-            current = await _locked(stores, job)
+            current = await locked(stores, job)
             credits = self._prices.cost(job.kind, audio_s) if current.reservation_id else 0
             if current.reservation_id is not None:
                 if credits > current.credits_reserved:
@@ -219,7 +206,7 @@ class JobWorker:
         async def give_up() -> Job:
             async with self._stores.transaction() as stores:
                 left = model.give_up(
-                    await _locked(stores, job),
+                    await locked(stores, job),
                     attempt=job.attempts,
                     error=error,
                     retryable=retryable and not isinstance(fault, QuotaExceeded),
@@ -244,7 +231,7 @@ class JobWorker:
 
         async def release() -> None:
             async with self._stores.transaction() as stores:
-                current = await _locked(stores, job)
+                current = await locked(stores, job)
                 await stores.jobs.save(model.release(current, attempt=job.attempts))
 
         try:
@@ -253,34 +240,6 @@ class JobWorker:
             self._meter.add(metrics.JOBS, kind=job.kind, outcome="handed_back")
         except (Superseded, SpeechError):
             return
-
-    @asynccontextmanager
-    async def _reported(self, job: Job, progress: _Progress) -> AsyncIterator[None]:
-        """Write progress while the block runs, and stop it when the attempt is over."""
-        async with cancelling_group() as group:
-            reporting = group.create_task(self._report(job, progress))
-            yield
-            reporting.cancel()
-
-    async def _report(self, job: Job, progress: _Progress) -> None:
-        while True:
-            try:
-                mine = await self._stores.jobs.advance(
-                    job.id, attempt=job.attempts, stage=progress.stage, progress=progress.done
-                )
-                if not mine:
-                    raise Superseded
-            except DatabaseUnavailable:
-                log.warning("progress_not_written job_id=%s", job.id)
-            await asyncio.sleep(self._settings.report_s)
-
-
-async def _locked(stores: JobTransaction, job: Job) -> Job:
-    """Lock a job for a change by the attempt that was given `job`; raises Superseded when that is over."""
-    current = await stores.jobs.lock(job.id)
-    if current.status != "processing" or current.attempts != job.attempts:
-        raise Superseded
-    return current
 
 
 def _check_duration(job: Job, audio_s: float) -> None:

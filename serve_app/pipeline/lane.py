@@ -42,7 +42,6 @@ class Lane:
         self._step: LaneStep | None = None
         self._words: list[Heard] = []
         self._done = False
-        self.invented_words = 0
 
     @property
     def words(self) -> list[Heard]:
@@ -83,7 +82,6 @@ class Lane:
             raise RuntimeError("a lane accepts one recognition for each step")
         step, self._step = self._step, None
         found = review(step.chunk, recognition, self._checks)
-        self.invented_words += found.invented
         if step.repairs:
             self._holes = ()
             self._fill_holes(step.repairs, found.words)

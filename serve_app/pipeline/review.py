@@ -51,7 +51,6 @@ class Review:
     holes: tuple[Hole, ...] = ()
     resume_s: float | None = None  # decode again from here; None: done to the chunk's end
     looped: bool = False
-    invented: int = 0  # words that were dropped
 
 
 def review(chunk: Chunk, recognition: Recognition, settings: ReviewSettings) -> Review:
@@ -63,7 +62,7 @@ def review(chunk: Chunk, recognition: Recognition, settings: ReviewSettings) -> 
     ]
     silent = recognition.no_speech_prob > settings.no_speech_prob
     if silent and recognition.avg_logprob < settings.min_avg_logprob:
-        return Review(words=(), invented=len(heard))
+        return Review(words=())
     kept = _without_rushed(heard, settings.rush_words)
     loop = find_loop([h.word.text for h in kept], repeats=settings.loop_repeats, words=settings.loop_words)
     if loop is not None:
@@ -80,7 +79,6 @@ def review(chunk: Chunk, recognition: Recognition, settings: ReviewSettings) -> 
         holes=tuple(h for h in holes if not stopped_short or h.spans[0].start_s < resume_s),
         resume_s=resume_s if stopped_short else None,
         looped=loop is not None,
-        invented=len(heard) - len(kept),
     )
 
 

@@ -22,7 +22,7 @@ class PipelineSettings:
     interactive_s: float = 60.0  # recordings up to here go before longer ones, which keep their share of turns
     background: bool = False  # nobody waits for these recordings: they go after all others, however short
     background_call_s: float = 3600.0  # and have so long for one call to a model, whose queue others jump
-    snr_floor_db: float = -10.0  # below it nothing can be understood
+    snr_floor_db: float = -10.0  # below it people understand nothing either; noise mixed at -5 dB is transcribed
     window_s: float = WINDOW_S  # what the encoder is given at least, silence behind shorter chunks included
     language_samples: int = 3  # chunks listened to before a long recording's language is settled
     plan: PlanSettings = field(default_factory=PlanSettings)

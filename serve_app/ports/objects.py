@@ -85,11 +85,11 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "") -> AsyncGenerator[ObjectInfo]:
         """Yield the objects whose keys start with a prefix, which ends with `/` or is empty, in no certain order."""
 
-    async def delete_prefix(self, prefix: str) -> int:
-        """Delete the objects whose keys start with a prefix, which ends with `/`; return how many were found."""
+    async def discard_abandoned(self, *, older_than_s: float, limit: int = 1000) -> int:
+        """Remove what is left of uploads that broke off longer ago than this, trying at most `limit`; return how many.
 
-    async def discard_abandoned(self, *, older_than_s: float) -> int:
-        """Remove what is left of uploads that broke off longer ago than this; return how many."""
+        One that cannot be removed is logged, and those after it are removed all the same.
+        """
 
     async def signed_url(
         self,

@@ -107,7 +107,6 @@ class TranscriptEntry:
     model: str | None = None
     duration_s: float = 0.0
     expires_at: datetime | None = None  # retention; None: kept
-    media_key: str | None = None  # of the recording in the object store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +131,6 @@ class NewTranscript:
     model: str | None = None
     duration_s: float = 0.0
     retention_s: float | None = None  # None: kept until deleted
-    media_key: str | None = None
     id: str | None = None
 
 

@@ -6,7 +6,7 @@ shows or touches what is another account's: for the caller a foreign id does not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -175,11 +175,11 @@ class TranscriptStore(Protocol):
         self, account_id: str, *, limit: int = 20, offset: int = 0, where: TranscriptFilter | None = None
     ) -> TranscriptPage: ...
 
-    async def delete(self, account_id: str, id_or_slug: str) -> TranscriptEntry:
-        """Delete one and return what it was, so that its media can go too. Raises NotFound."""
+    async def delete(self, account_id: str, id_or_slug: str) -> None:
+        """Delete one with everything made from it. Raises NotFound."""
 
-    async def expire(self, now: datetime | None = None, *, limit: int = 500) -> Sequence[TranscriptEntry]:
-        """Delete some whose retention has passed and return them; empty: none is left."""
+    async def expire(self, now: datetime | None = None, *, limit: int = 500) -> int:
+        """Delete some whose retention has passed and return how many; 0: none is left."""
 
 
 class IdempotencyStore(Protocol):

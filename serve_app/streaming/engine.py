@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +20,19 @@ import numpy.typing as npt
 from serve_app.audio.recording import Waveform
 from serve_app.audio.speech import FRAME_SAMPLES
 from serve_app.ports.speech import Recognition
+from serve_app.streaming.asking import LEAST_S, Asking
 from serve_app.streaming.decode import Decode
-from serve_app.streaming.events import Event, SpeechStarted, Update, UtteranceEnded
+from serve_app.streaming.events import Event, SpeechStarted, UtteranceEnded
 from serve_app.streaming.hypothesis import believable_words, settled
+from serve_app.streaming.languages import Languages
 from serve_app.streaming.leads import Leads
 from serve_app.streaming.settings import StreamSettings
 from serve_app.streaming.sound import RecentSound
 from serve_app.streaming.trimming import best_cut
-from serve_app.streaming.utterance import Utterance, long_enough
+from serve_app.streaming.utterance import Utterance
 from serve_app.streaming.voice import VoiceState
 from serve_app.transcript.model import Word
 
-_LEAST_S = 0.1  # a shorter window holds no word
 _STUCK_S = 2.0  # sound behind the committed words in which a guess finds nothing more
 _SAME_S = 0.001  # times are sums of frames
 
@@ -50,18 +50,15 @@ class StreamEngine:
         self._closing: deque[Utterance] = deque()
         self._flight: Decode | None = None
         self._leads = Leads(settings)
-        self._lag_s = 0.0  # what the last decode took, by the sound that came meanwhile
+        self._languages = Languages(settings, language, candidates)
+        self._asking = Asking(
+            settings, sound=self._sound, voice=self._voice, leads=self._leads, languages=self._languages
+        )
         self._n_utterances = 0
-        self._heard_language: str | None = None
-        self._ended = False
-        self.use_languages(language, candidates)
 
     def use_languages(self, language: str | None, candidates: Sequence[str] = ()) -> None:
         """From the next utterance on: one language, or find out which, among the candidates if there are any."""
-        self._language = candidates[0] if language is None and len(candidates) == 1 else language
-        self._candidates = tuple(candidates)
-        if self._heard_language not in (self._candidates or (self._heard_language,)):
-            self._heard_language = None
+        self._languages.use(language, candidates)
 
     @property
     def duration_s(self) -> float:
@@ -92,7 +89,6 @@ class StreamEngine:
 
     def finish(self) -> list[Event]:
         """No more sound comes: end the open utterance. Decode until `done` for the rest."""
-        self._ended = True
         return self._close() if self._open is not None else []
 
     def next_decode(self) -> Decode | None:
@@ -100,9 +96,9 @@ class StreamEngine:
         if self._flight is not None:
             return None
         if self._closing:
-            self._flight = self._thorough(self._closing[0])
+            self._flight = self._asking.thorough(self._closing[0])
         elif self._open is not None:
-            self._flight = self._of_open(self._open)
+            self._flight = self._asking.of_open(self._open)
         return self._flight
 
     def skip(self) -> list[Event]:
@@ -122,7 +118,7 @@ class StreamEngine:
         if flight is None:
             raise RuntimeError("a recognition is accepted once for each decode")
         utterance = flight.utterance
-        self._lag_s = self._sound.end_s - flight.end_s
+        self._asking.lag_s = self._sound.end_s - flight.end_s
         words, looped = believable_words(
             recognition,
             start_s=flight.start_s,
@@ -130,7 +126,7 @@ class StreamEngine:
             before=utterance.window_words,
             surely_speech=utterance.rests > 0,  # its words are judged one by one
         )
-        self._hear_language(utterance, flight, recognition)
+        self._languages.hear(utterance, recognition, until_s=flight.end_s)
         utterance.heard_until_s = flight.end_s
         if flight.kind == "final":
             if looped and utterance.retry < self._settings.max_retries:
@@ -167,7 +163,7 @@ class StreamEngine:
             speech_from_s=self._voice.from_s,
             speech_until_s=self._voice.until_s,
             window_s=max(self._voice.from_s - self._settings.padding_s, earliest_s, 0.0),
-            language=self._language,
+            language=self._languages.told,
         )
 
     def _close(self) -> list[Event]:
@@ -196,50 +192,7 @@ class StreamEngine:
     def _with_sound(self, ended: UtteranceEnded) -> UtteranceEnded:
         if not self._settings.keep_sound:
             return ended
-        return replace(ended, sound=self._sound.read(ended.start_s, max(ended.end_s, ended.start_s + _LEAST_S)))
-
-    def _of_open(self, utterance: Utterance) -> Decode | None:
-        settings, now_s = self._settings, self._sound.end_s
-        if not self._voice.speaking and now_s - utterance.speech_until_s >= settings.tentative_s:
-            return None if utterance.heard_out else self._thorough(utterance)
-        if utterance.heard_until_s:
-            wait_s = min(settings.partial_every_s + settings.slow_down * self._lag_s, settings.longest_wait_s)
-            due_s = utterance.heard_until_s + wait_s
-        else:
-            due_s = utterance.speech_from_s + settings.first_partial_s
-        return self._decode(utterance, "partial", now_s) if now_s >= due_s else None
-
-    def _thorough(self, utterance: Utterance) -> Decode:
-        return self._decode(
-            utterance, "final", min(utterance.speech_until_s + self._settings.tail_s, self._sound.end_s)
-        )
-
-    def _decode(self, utterance: Utterance, kind: Literal["partial", "final"], end_s: float) -> Decode:
-        self._leads.give(utterance)
-        return Decode(
-            utterance=utterance,
-            kind=kind,
-            samples=self._sound.read(utterance.window_s, max(end_s, utterance.window_s + _LEAST_S)),
-            start_s=utterance.window_s,
-            end_s=end_s,
-            prefix=utterance.known_text(),
-            language=utterance.language,
-            language_hint=self._heard_language,
-            candidates=self._candidates,
-            retry=utterance.retry,
-        )
-
-    def _hear_language(self, utterance: Utterance, flight: Decode, recognition: Recognition) -> None:
-        if utterance.language is not None:
-            return
-        if utterance.guessed_language != recognition.language:
-            utterance.guess = []  # another language's words agree with nothing
-        utterance.guessed_language = recognition.language
-        heard_s = min(flight.end_s, utterance.speech_until_s) - utterance.speech_from_s
-        if utterance.closed or long_enough(heard_s, recognition.language_probability, self._settings):
-            utterance.language = recognition.language
-            if heard_s >= self._settings.sure_language_s:
-                self._heard_language = recognition.language
+        return replace(ended, sound=self._sound.read(ended.start_s, max(ended.end_s, ended.start_s + LEAST_S)))
 
     def _accept_final(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> list[Event]:
         if utterance.rests:
@@ -261,28 +214,18 @@ class StreamEngine:
         utterance.guess = list(words)
         new = utterance.commit(len(words))
         utterance.breaks.append(len(utterance.committed))
-        return self._update(utterance, new)
+        return utterance.updated(new)
 
     def _accept_guess(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> list[Event]:
         before, utterance.guess = utterance.guess, list(words)
         known = utterance.language is not None
         n = settled(before, words, end_s=flight.end_s, settings=self._settings) if known else 0
         new = utterance.commit(n)
-        events: list[Event] = [self._update(utterance, new)]
+        events: list[Event] = [utterance.updated(new)]
         if not words and flight.prefix and flight.end_s - utterance.last_s > _STUCK_S:
             utterance.cut_window(len(utterance.window_words), utterance.last_s)
         events.extend(self._trim(utterance, flight.end_s))
         return events
-
-    def _update(self, utterance: Utterance, new: tuple[Word, ...]) -> Update:
-        return Update(
-            utterance=utterance.id,
-            new=new,
-            committed=tuple(utterance.committed),
-            partial=tuple(utterance.guess),
-            language=utterance.language or utterance.guessed_language,
-            heard_until_s=utterance.heard_until_s,
-        )
 
     def _trim(self, utterance: Utterance, end_s: float) -> list[Event]:
         events: list[Event] = []
@@ -304,4 +247,4 @@ class StreamEngine:
             utterance.guess = []
             utterance.cut_window(len(utterance.window_words), end_s - self._settings.trim_s / 2)
             return []
-        return [self._update(utterance, utterance.commit(len(old)))]
+        return [utterance.updated(utterance.commit(len(old)))]

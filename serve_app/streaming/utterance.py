@@ -11,9 +11,8 @@ import numpy as np
 from serve_app.audio.recording import Waveform
 from serve_app.audio.snr import FrameMeter, estimate_snr_db
 from serve_app.ports.speech import KnownText
-from serve_app.streaming.events import UtteranceEnded
+from serve_app.streaming.events import Update, UtteranceEnded
 from serve_app.streaming.known import Lead, known_text, without_first
-from serve_app.streaming.settings import StreamSettings
 from serve_app.transcript.model import Word
 
 
@@ -96,6 +95,17 @@ class Utterance:
         self.n_trimmed += max(n_words - n_lead, 0)
         self.window_s = at_s
 
+    def updated(self, new: tuple[Word, ...]) -> Update:
+        """Tell how it is understood now; `new`: what was just committed."""
+        return Update(
+            utterance=self.id,
+            new=new,
+            committed=tuple(self.committed),
+            partial=tuple(self.guess),
+            language=self.language or self.guessed_language,
+            heard_until_s=self.heard_until_s,
+        )
+
     def ended(self, *, new: tuple[Word, ...], words: tuple[Word, ...], end_s: float) -> UtteranceEnded:
         probabilities = np.array(self.probabilities, dtype=np.float32)
         snr_db = estimate_snr_db(self.meter.statistics(), probabilities) if probabilities.size else None
@@ -121,10 +131,3 @@ class Utterance:
         self.meter = FrameMeter()
         self.probabilities = []
         return event
-
-
-def long_enough(heard_s: float, probability: float, settings: StreamSettings) -> bool:
-    """Tell whether so much speech settles its language."""
-    return heard_s >= settings.language_s or (
-        heard_s >= settings.sure_language_s and probability >= settings.sure_language
-    )

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from configs.load import app_settings, profile_names, read_profile
 from serve_app.cli import app
 from serve_app.cli.manifest import TEMPLATE, kubernetes_objects
-from serve_app.cli.serve import SERVE_ENVIRONMENT
+from serve_app.cli.serve_environment import SERVE_ENVIRONMENT
 
 
 def test_the_operator_has_nothing_against_the_cluster() -> None:

@@ -13,7 +13,7 @@ from typer.main import get_command
 from configs.load import profile_names, read_profile
 from configs.settings import AppSettings
 from serve_app.cli import app
-from serve_app.cli.serve import SERVE_ENVIRONMENT
+from serve_app.cli.serve_environment import SERVE_ENVIRONMENT
 from serve_app.ports.metrics import VOCABULARY
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from configs.load import profile_names, read_profile
 from serve_app.cli import app
-from serve_app.cli.serve import SERVE_ENVIRONMENT
+from serve_app.cli.serve_environment import SERVE_ENVIRONMENT
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 CONTAINERFILE = CONFIGS / "container" / "Containerfile"

@@ -19,8 +19,6 @@ sys.path.append(str(Path(__file__).parents[1] / "contract"))
 
 from s3_server import ACCESS_KEY_ID, SECRET, S3Server
 
-from serve_app.ports.records import NewTranscript
-
 BUCKET = "speech-of-jobs"  # the stand-in keeps the buckets of a process together, whichever server they came by
 CONTENT_TYPE = "audio/ogg"
 SWEPT_S = 20.0
@@ -148,17 +146,6 @@ def test_an_altered_url_is_refused_and_stores_nothing(tenant: Tenant, storage: S
     assert put(slot["upload_url"], b"sound", slot["headers"]).status_code == 200
     assert tenant.http.delete(f"/v1/jobs/{slot['job_id']}").json()["status"] == "cancelled"
     storage.s3.delete_object(Bucket=BUCKET, Key=f"uploads/{slot['job_id']}")
-
-
-def test_a_recording_in_the_bucket_is_deleted_with_its_transcript(tenant: Tenant, storage: Storage) -> None:
-    storage.s3.put_object(Bucket=BUCKET, Key="media/meeting", Body=b"sound")
-    new = NewTranscript(
-        account_id=tenant.account_id, title="Meeting", text="", document={"text": ""}, media_key="media/meeting"
-    )
-    stored = tenant.in_database(lambda database: database.transcripts.add(new))
-    assert tenant.http.delete(f"/api/v1/transcripts/{stored.id}/").status_code == 204
-    assert tenant.http.get(f"/api/v1/transcripts/{stored.id}/").status_code == 404
-    assert storage.keys() == set()
 
 
 def test_a_deleted_transcript_of_a_job_is_gone(tenant: Tenant, meeting: bytes) -> None:

@@ -144,8 +144,8 @@ class MemoryStores:
     async def sweep(self, **_: Any) -> int:
         return 0
 
-    async def expire(self, **_: Any) -> list[Any]:
-        return []
+    async def expire(self, **_: Any) -> int:
+        return 0
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[MemoryStores]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from serve_app.ports.records import NewTranscript, StoredTranscript, TranscriptE
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
-COLUMNS = "id, account_id, slug, title, status, created_at, language, model, duration_s, expires_at, media_key"
+COLUMNS = "id, account_id, slug, title, status, created_at, language, model, duration_s, expires_at"
 _EVERYTHING = TranscriptFilter()
 _LAST_OFFSET = 2**31
 
@@ -31,8 +30,8 @@ class SqlTranscripts:
         transcript_id = transcript.id or new_id()
         row = await self._sql.row(
             "INSERT INTO transcripts (id, account_id, slug, title, status, language, model, duration_s, expires_at, "  # noqa: S608
-            "media_key, text, document, words) VALUES (:id, :account_id, :slug, :title, :status, :language, :model, "
-            ":duration_s, clock_timestamp() + CAST(:retention AS interval), :media_key, :text, "
+            "text, document, words) VALUES (:id, :account_id, :slug, :title, :status, :language, :model, "
+            ":duration_s, clock_timestamp() + CAST(:retention AS interval), :text, "
             f"CAST(:document AS json), array_to_tsvector(:words)) ON CONFLICT (id) DO NOTHING RETURNING {COLUMNS}",
             id=transcript_id,
             account_id=as_id(transcript.account_id),
@@ -43,7 +42,6 @@ class SqlTranscripts:
             model=transcript.model,
             duration_s=transcript.duration_s,
             retention=None if transcript.retention_s is None else timedelta(seconds=transcript.retention_s),
-            media_key=transcript.media_key,
             text=transcript.text,
             document=json.dumps(dict(transcript.document)),
             words=words_of(f"{transcript.title}\n{transcript.text}"),
@@ -79,25 +77,23 @@ class SqlTranscripts:
         )
         return TranscriptPage(count=int(count), results=tuple(_entry(row) for row in rows))
 
-    async def delete(self, account_id: str, id_or_slug: str) -> TranscriptEntry:
-        row = await self._sql.row(
-            f"DELETE FROM transcripts WHERE {_named(id_or_slug)} RETURNING {COLUMNS}",  # noqa: S608
+    async def delete(self, account_id: str, id_or_slug: str) -> None:
+        n_deleted = await self._sql.run(
+            f"DELETE FROM transcripts WHERE {_named(id_or_slug)}",  # noqa: S608
             account_id=as_id(account_id),
             name=as_id(id_or_slug) or id_or_slug,
         )
-        if row is None:
+        if not n_deleted:
             raise NotFound("There is no such transcript.")
-        return _entry(row)
 
-    async def expire(self, now: datetime | None = None, *, limit: int = 500) -> Sequence[TranscriptEntry]:
-        rows = await self._sql.rows(
-            "DELETE FROM transcripts WHERE id IN (SELECT id FROM transcripts "  # noqa: S608
+    async def expire(self, now: datetime | None = None, *, limit: int = 500) -> int:
+        return await self._sql.run(
+            "DELETE FROM transcripts WHERE id IN (SELECT id FROM transcripts "
             "WHERE expires_at <= coalesce(CAST(:now AS timestamptz), clock_timestamp()) "
-            f"ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING {COLUMNS}",
+            "ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED)",
             now=now,
             limit=limit,
         )
-        return [_entry(row) for row in rows]
 
 
 def _entry(row: RowMapping) -> TranscriptEntry:

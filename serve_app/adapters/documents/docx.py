@@ -17,8 +17,6 @@ from serve_app.adapters.documents.paragraphs import (
 )
 from serve_app.transcript.model import Transcript
 
-MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-
 _GREY = "666666"
 _EAST_ASIAN = {"zh": "zh-CN", "yue": "zh-HK", "ja": "ja-JP", "ko": "ko-KR"}
 _LONGEST_PROPERTY = 255

@@ -22,8 +22,6 @@ from serve_app.adapters.documents.paragraphs import (
 )
 from serve_app.transcript.model import Transcript
 
-MEDIA_TYPE = "application/pdf"
-
 _HERE = Path(__file__).parent
 # Chinese, Japanese and Korean draw the same characters differently; the transcript's language decides.
 _CJK_FONTS = {

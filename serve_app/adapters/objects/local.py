@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import time
@@ -16,6 +17,8 @@ from serve_app.adapters.objects.chunks import CHUNK_BYTES, bounded_chunks, on_di
 from serve_app.adapters.objects.signing import UrlSigner
 from serve_app.errors import InvalidRequest, NotFound
 from serve_app.ports.objects import ByteRange, Content, Method, ObjectInfo, SignedUrl, checked_key, checked_prefix
+
+log = logging.getLogger("hark.objects")
 
 # No key holds a tilde, so that `a` and `a/b` can both be keys and no key names a file of another kind.
 _DATA, _TYPE = "~data", "~type"
@@ -80,17 +83,8 @@ class LocalObjectStore:
             for info in batch:
                 yield info
 
-    async def delete_prefix(self, prefix: str) -> int:
-        if not checked_prefix(prefix):
-            raise InvalidRequest("Which objects to delete must be said.")
-        n_found = 0
-        async for info in self.list(prefix):
-            await self.delete(info.key)
-            n_found += 1
-        return n_found
-
-    async def discard_abandoned(self, *, older_than_s: float) -> int:
-        return await on_disk(_discard_files, self._incoming, before_s=self._clock() - older_than_s)
+    async def discard_abandoned(self, *, older_than_s: float, limit: int = 1000) -> int:
+        return await on_disk(_discard_files, self._incoming, before_s=self._clock() - older_than_s, limit=limit)
 
     async def signed_url(
         self,
@@ -218,14 +212,25 @@ def _walk(directory: Path, prefix: str) -> Iterator[ObjectInfo]:
                 yield _info(prefix + entry.name.removesuffix(_DATA), entry.stat(), None)
 
 
-def _discard_files(directory: Path, *, before_s: float) -> int:
-    n_found = 0
+def _discard_files(directory: Path, *, before_s: float, limit: int) -> int:
+    """Remove files that were last written to before a time; a write that goes on keeps its file young."""
+    n_gone = 0
+    for path in islice(_untouched(directory, before_s), limit):
+        try:
+            path.unlink()
+            n_gone += 1
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.warning("abandoned_upload_stays error=%s", type(error).__name__)
+    return n_gone
+
+
+def _untouched(directory: Path, before_s: float) -> Iterator[Path]:
     for path in directory.iterdir():
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < before_s:
-                path.unlink()
-                n_found += 1
-    return n_found
+                yield path
 
 
 def _not_found() -> NotFound:

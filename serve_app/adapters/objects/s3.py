@@ -4,41 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from serve_app.adapters.objects.chunks import CHUNK_BYTES, P, T, bounded_chunks, in_thread, save
+from serve_app.adapters.objects.s3_client import S3Settings, s3_client
 from serve_app.errors import InvalidRequest, NotFound, StorageUnavailable
 from serve_app.ports.objects import ByteRange, Content, Method, ObjectInfo, SignedUrl, checked_key, checked_prefix
+
+log = logging.getLogger("hark.objects")
 
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})
 _PAST_THE_END = frozenset({"416", "InvalidRange", "RequestedRangeNotSatisfiable"})
 _READ_ATTEMPTS = 4
 _LONGEST_URL_S = 7 * 24 * 3600  # S3 signs for no longer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Settings:
-    """Where the bucket is. Without keys, they come from the environment or the machine's role, as usual with boto3."""
-
-    bucket: str
-    region: str = "us-east-1"
-    endpoint_url: str | None = None  # None: AWS
-    public_endpoint_url: str | None = None  # where clients reach the storage, if not under endpoint_url
-    access_key_id: str | None = field(default=None, repr=False)
-    secret_access_key: str | None = field(default=None, repr=False)
-    path_style: bool = True  # https://host/bucket/key, which every S3-compatible storage understands
-    connect_timeout_s: float = 5.0
-    read_timeout_s: float = 60.0
-    attempts: int = 4  # of every call, with backoff
-    part_bytes: int = 16 << 20  # of multipart uploads; at most 10,000 parts, so 156 GiB
-    parts_in_flight: int = 2
-    threads: int = 16
 
 
 class S3ObjectStore:
@@ -48,9 +32,9 @@ class S3ObjectStore:
         self._settings = settings
         self._clock = clock
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="s3")
-        self._client = _client(settings, settings.endpoint_url)
+        self._client = s3_client(settings, settings.endpoint_url)
         public_url = settings.public_endpoint_url
-        self._signing_client = _client(settings, public_url) if public_url else self._client
+        self._signing_client = s3_client(settings, public_url) if public_url else self._client
 
     async def put_file(
         self, key: str, content: Content, *, content_type: str, max_bytes: int | None = None
@@ -149,35 +133,27 @@ class S3ObjectStore:
             for found in page.get("Contents", ()):
                 yield ObjectInfo(key=found["Key"], size_bytes=found["Size"], modified_at=found["LastModified"])
 
-    async def delete_prefix(self, prefix: str) -> int:
-        if not checked_prefix(prefix):
-            raise InvalidRequest("Which objects to delete must be said.")
-        n_found = 0
-        async for page in self._pages("list_objects_v2", Prefix=prefix):
-            keys = [{"Key": found["Key"]} for found in page.get("Contents", ())]
-            if keys:
-                answer = await self._call(
-                    self._client.delete_objects, Bucket=self._settings.bucket, Delete={"Objects": keys, "Quiet": True}
-                )
-                if failed := answer.get("Errors"):
-                    raise _unavailable(str(failed[0].get("Code")))
-                n_found += len(keys)
-        return n_found
+    async def discard_abandoned(self, *, older_than_s: float, limit: int = 1000) -> int:
+        n_gone = 0
+        async with contextlib.aclosing(self._begun_before(self._clock() - older_than_s)) as uploads:
+            async for upload in uploads:
+                if limit == 0:
+                    break
+                limit -= 1
+                try:
+                    await self._call(self._client.abort_multipart_upload, Bucket=self._settings.bucket, **upload)
+                    n_gone += 1
+                except NotFound:
+                    continue
+                except StorageUnavailable as fault:
+                    log.warning("abandoned_upload_stays reason=%s", fault.details.get("reason"))
+        return n_gone
 
-    async def discard_abandoned(self, *, older_than_s: float) -> int:
-        n_found = 0
+    async def _begun_before(self, time_s: float) -> AsyncGenerator[dict[str, str]]:
         async for page in self._pages("list_multipart_uploads"):
             for upload in page.get("Uploads", ()):
-                if upload["Initiated"].timestamp() < self._clock() - older_than_s:
-                    with contextlib.suppress(NotFound):
-                        await self._call(
-                            self._client.abort_multipart_upload,
-                            Bucket=self._settings.bucket,
-                            Key=upload["Key"],
-                            UploadId=upload["UploadId"],
-                        )
-                        n_found += 1
-        return n_found
+                if upload["Initiated"].timestamp() < time_s:
+                    yield {"Key": upload["Key"], "UploadId": upload["UploadId"]}
 
     async def signed_url(
         self,
@@ -230,29 +206,6 @@ async def _with_first(first: bytes, second: bytes, rest: AsyncGenerator[bytes]) 
     yield second
     async for piece in rest:
         yield piece
-
-
-def _client(settings: S3Settings, endpoint_url: str | None) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    session = boto3.session.Session(
-        aws_access_key_id=settings.access_key_id,
-        aws_secret_access_key=settings.secret_access_key,
-        region_name=settings.region,
-    )
-    config = Config(
-        signature_version="s3v4",
-        connect_timeout=settings.connect_timeout_s,
-        read_timeout=settings.read_timeout_s,
-        retries={"total_max_attempts": settings.attempts, "mode": "standard"},
-        max_pool_connections=settings.threads,
-        s3={"addressing_style": "path" if settings.path_style else "virtual"},
-        # Newer checksums are unknown to much of what speaks S3; TLS and the ETag guard the transfer.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return session.client("s3", endpoint_url=endpoint_url, config=config)
 
 
 def _unavailable(reason: str) -> StorageUnavailable:

@@ -76,14 +76,9 @@ async def show_transcript(request: Request, transcript_id: str) -> Response:
     response_class=Response,
 )
 async def delete_transcript(request: Request, transcript_id: str) -> Response:
-    """Delete a transcript, named by its id or slug, with its recording and everything made from it."""
+    """Delete a transcript, named by its id or slug, with everything made from it."""
     account = await account_of(request)
-    services = services_of(request)
-    # In one transaction: where the storage fails the row stays, and the request can be repeated.
-    async with services.stores.transaction() as stores:
-        gone = await stores.transcripts.delete(account.id, transcript_id)
-        if gone.media_key is not None and services.objects is not None:
-            await services.objects.delete(gone.media_key)
+    await services_of(request).stores.transcripts.delete(account.id, transcript_id)
     return Response(status_code=204)
 
 

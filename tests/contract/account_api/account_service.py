@@ -19,7 +19,6 @@ from serve_app.admission.keys import new_key
 from serve_app.api.account import ROUTERS
 from serve_app.api.app import create_app
 from serve_app.api.services import ApiSettings, Documents, HealthReport, Services
-from serve_app.errors import StorageUnavailable
 from serve_app.ports.records import Account, NewTranscript, TranscriptEntry
 from serve_app.ports.speech import MediaFile, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.json_view import transcript_json
@@ -75,12 +74,6 @@ class AccountService:
             )
         )
 
-    async def put_media(self, key: str) -> None:
-        async def content() -> AsyncIterator[bytes]:
-            yield b"RIFF"
-
-        await self.objects.put_file(key, content(), content_type="audio/wav")
-
     def replace_services(self, **changes: Any) -> None:
         self.app.state.services = replace(self.app.state.services, **changes)
 
@@ -89,13 +82,6 @@ class NobodyTranscribes:
     async def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncIterator[TranscribeEvent]:
         raise AssertionError("these tests transcribe nothing")
         yield
-
-
-class BrokenObjects(LocalObjectStore):
-    """A storage that is down."""
-
-    async def delete(self, key: str) -> None:
-        raise StorageUnavailable("The storage does not answer.")
 
 
 async def healthy() -> HealthReport:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from account_service import BASE, MEETING, AccountService, BrokenObjects
+from account_service import BASE, MEETING, AccountService
 
-from serve_app.adapters.objects.signing import UrlSigner
 from serve_app.transcript.json_view import transcript_json
 
 LIST = f"{BASE}/transcripts/"
@@ -51,10 +49,8 @@ async def test_beyond_the_end_is_an_empty_page_that_leads_back(
     assert len((await client.get(page["previous"])).json()["results"]) == 1
 
 
-async def test_a_line_of_the_list_has_no_words_and_no_storage_key(
-    service: AccountService, client: httpx.AsyncClient
-) -> None:
-    entry = await service.store(await service.tenant_of(client), media_key="media/secret/1", retention_s=60)
+async def test_a_line_of_the_list_has_no_words(service: AccountService, client: httpx.AsyncClient) -> None:
+    entry = await service.store(await service.tenant_of(client), retention_s=60)
     line = (await client.get(LIST)).json()["results"][0]
     assert line.keys() == {
         "id", "slug", "title", "status", "language", "model", "duration", "created_at", "expires_at",
@@ -138,35 +134,12 @@ async def test_odd_characters_of_a_document_can_be_shown(service: AccountService
     assert (await client.get(f"{LIST}{entry.id}/")).json()["text"] == "a\0b?c"
 
 
-async def test_deletion_takes_the_recording_along(service: AccountService, client: httpx.AsyncClient) -> None:
+async def test_what_is_deleted_is_gone(service: AccountService, client: httpx.AsyncClient) -> None:
     account = await service.tenant_of(client)
-    await service.put_media("media/gone")
-    await service.put_media("media/kept")
-    entry = await service.store(account, media_key="media/gone")
-    await service.store(account, media_key="media/kept")
+    entry = await service.store(account)
+    await service.store(account)
     deleted = await client.delete(f"{LIST}{entry.slug}/")
     assert (deleted.status_code, deleted.content) == (204, b"")
-    assert await service.objects.stat("media/gone") is None
-    assert await service.objects.stat("media/kept") is not None
     assert (await client.get(f"{LIST}{entry.id}/")).status_code == 404
     assert (await client.delete(f"{LIST}{entry.id}/")).status_code == 404
     assert (await client.get(LIST)).json()["count"] == 1
-
-
-async def test_a_recording_that_is_gone_already_is_no_fault(service: AccountService, client: httpx.AsyncClient) -> None:
-    entry = await service.store(await service.tenant_of(client), media_key="media/never-was")
-    assert (await client.delete(f"{LIST}{entry.id}/")).status_code == 204
-
-
-async def test_a_deletion_that_the_storage_refuses_can_be_repeated(
-    service: AccountService, client: httpx.AsyncClient, tmp_path: Path
-) -> None:
-    await service.put_media("media/1")
-    entry = await service.store(await service.tenant_of(client), media_key="media/1")
-    service.replace_services(objects=BrokenObjects(tmp_path / "broken", UrlSigner(["a secret of these tests"])))
-    refused = await client.delete(f"{LIST}{entry.id}/")
-    assert (refused.status_code, refused.json()["error_code"]) == (503, "STORAGE_UNAVAILABLE")
-    assert (await client.get(f"{LIST}{entry.id}/")).status_code == 200
-    service.replace_services(objects=service.objects)
-    assert (await client.delete(f"{LIST}{entry.id}/")).status_code == 204
-    assert await service.objects.stat("media/1") is None

@@ -97,16 +97,59 @@ async def test_writing_and_deleting_side_by_side_harms_neither(store: ObjectStor
 
 
 async def test_what_a_crash_left_is_swept_when_it_is_old(store: ObjectStore, folder: str, tmp_path: Path) -> None:
-    if isinstance(store, LocalObjectStore):
-        (tmp_path / "objects" / ".incoming" / "half").write_bytes(b"x")
-    elif isinstance(store, S3ObjectStore):
-        client, bucket = store._client, store._settings.bucket
-        client.create_multipart_upload(Bucket=bucket, Key=f"{folder}/half")
-
+    await _leave_half(store, f"{folder}/half", tmp_path)
     if isinstance(store, LocalObjectStore):  # all uploads to moto's server began in 2010
         assert await store.discard_abandoned(older_than_s=3600) == 0
     assert await store.discard_abandoned(older_than_s=-60) == 1
     assert await store.discard_abandoned(older_than_s=-60) == 0
+
+
+async def test_many_that_a_crash_left_are_swept_in_several_turns(
+    store: ObjectStore, folder: str, tmp_path: Path
+) -> None:
+    for number in range(5):
+        await _leave_half(store, f"{folder}/half{number}", tmp_path)
+    assert [await store.discard_abandoned(older_than_s=-60, limit=3) for _ in range(3)] == [3, 2, 0]
+
+
+async def test_one_that_cannot_be_removed_keeps_no_other(
+    store: ObjectStore, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        await _leave_half(store, f"{folder}/half{number}", tmp_path)
+    refuse = [True, False, False]
+    if isinstance(store, LocalObjectStore):
+        unlink = Path.unlink
+
+        def refusing(path: Path, missing_ok: bool = False) -> None:
+            if refuse.pop(0):
+                raise PermissionError
+            unlink(path, missing_ok)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", refusing)
+            assert await store.discard_abandoned(older_than_s=-60) == 2
+    elif isinstance(store, S3ObjectStore):
+        abort = store._client.abort_multipart_upload
+
+        def refusing_one(**upload: str) -> None:
+            if refuse.pop(0):
+                raise ConnectionResetError
+            abort(**upload)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store._client, "abort_multipart_upload", refusing_one)
+            assert await store.discard_abandoned(older_than_s=-60) == 2
+    assert "abandoned_upload_stays " in caplog.text
+    assert await store.discard_abandoned(older_than_s=-60) == 1
+
+
+async def _leave_half(store: ObjectStore, key: str, tmp_path: Path) -> None:
+    """Leave what a crash leaves of an upload."""
+    if isinstance(store, LocalObjectStore):
+        (tmp_path / "objects" / ".incoming" / key.rpartition("/")[2]).write_bytes(b"x")
+    elif isinstance(store, S3ObjectStore):
+        store._client.create_multipart_upload(Bucket=store._settings.bucket, Key=key)
 
 
 async def test_a_download_that_breaks_off_goes_on_where_it_was(

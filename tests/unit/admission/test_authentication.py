@@ -8,6 +8,7 @@ import pytest
 from memory_stores import MemoryStores
 
 from serve_app.admission.authentication import REMEMBERED_S, Authenticator
+from serve_app.admission.callers import Caller
 from serve_app.admission.keys import new_key
 from serve_app.admission.plans import ANONYMOUS, UNLIMITED, Plans
 from serve_app.errors import Unauthenticated
@@ -45,11 +46,15 @@ def authenticator(stores: MemoryStores, clock: Clock, **options: Any) -> Authent
     return Authenticator(stores, Plans(), clock=clock, **options)
 
 
+def role_of(caller: Caller) -> str | None:
+    return caller.account.role if caller.account else None
+
+
 async def test_on_this_machine_alone_everybody_is_the_owner(stores: MemoryStores, clock: Clock) -> None:
     auth = authenticator(stores, clock, open_to="this machine")
     for presented in (None, "anything", "none"):
         caller = await auth.caller(presented=presented, address="127.0.0.1")
-        assert caller.is_admin
+        assert role_of(caller) == "admin"
         assert caller.plan.name == UNLIMITED
 
 
@@ -68,12 +73,12 @@ async def test_without_credentials_one_is_anonymous_by_address(stores: MemorySto
 
 async def test_open_to_everybody_means_everybody(stores: MemoryStores, clock: Clock) -> None:
     auth = authenticator(stores, clock, open_to="everybody")
-    assert (await auth.caller(presented=None, address="192.0.2.1", is_local=False)).is_admin
+    assert role_of(await auth.caller(presented=None, address="192.0.2.1", is_local=False)) == "admin"
 
 
 async def test_the_operator_key_is_the_owner(stores: MemoryStores, clock: Clock) -> None:
     auth = authenticator(stores, clock, operator_key="sésame")
-    assert (await auth.caller(presented="sésame", address="")).is_admin
+    assert role_of(await auth.caller(presented="sésame", address="")) == "admin"
     with pytest.raises(Unauthenticated):
         await auth.caller(presented="sesame", address="")
 

@@ -15,7 +15,6 @@ from serve_app.audio.speech import (
     WINDOW_FRAMES,
     SpeechSettings,
     detection_spans,
-    frame_levels_db,
     speech_spans,
     total_s,
     weakest_frame,
@@ -133,22 +132,10 @@ def test_the_weakest_frame_is_the_least_speech_like_one_inside_the_span():
     assert weakest_frame(p, Span(0.0, 9.0)) == pytest.approx(6.15, abs=0.05)
 
 
-def test_quietness_decides_between_equally_unlikely_frames():
-    p = probabilities((9, 0.99))
-    levels_db = np.full(len(p), -20, dtype=np.float32)
-    levels_db[100:104] = -60
-    assert weakest_frame(p, Span(0.0, 9.0), levels_db=levels_db) == pytest.approx(102 * FRAME_S, abs=0.05)
-
-
 @given(probability_arrays, st.floats(0, 12), st.floats(0.001, 5))
 def test_the_weakest_frame_lies_inside_its_span(p, start_s, length_s):
     span = Span(start_s, start_s + length_s)
     assert span.start_s <= weakest_frame(p, span) <= span.end_s
-
-
-def test_frame_levels_are_decibels_below_full_scale():
-    waveform = np.concatenate([np.ones(512), np.full(512, 0.1), np.zeros(100)]).astype(np.float32)
-    assert frame_levels_db(waveform) == pytest.approx([0.0, -20.0, -120.0], abs=1e-4)
 
 
 # Spans for the detector

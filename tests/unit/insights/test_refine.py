@@ -13,7 +13,6 @@ from serve_app.insights.shapes import EditShape
 from serve_app.insights.sounds import alikeness, sound_of
 from serve_app.ports.language import ChatMessage, GenerateOptions, Generation
 from serve_app.ports.streaming import RefineContext
-from serve_app.transcript.model import Segment, Transcript, Word
 
 CONTEXT = RefineContext(
     text="A call with the sales team.", terms=("Arjun Mehta", "Ishaan Verma", "Databricks", "Hawkes")
@@ -112,45 +111,6 @@ async def test_without_a_doubt_the_model_is_not_asked():
     assert model.prompts == []
 
 
-def _word(text: str, start_s: float, speaker: int) -> Word:
-    return Word(text=text, start_s=start_s, end_s=start_s + 0.4, confidence=0.9, speaker=speaker)
-
-
-def _segment(text: str, start_s: float, speaker: int) -> Segment:
-    words = tuple(_word(each, start_s + n * 0.5, speaker) for n, each in enumerate(text.split()))
-    return Segment(start_s=start_s, end_s=words[-1].end_s, text=text, words=words, speaker=speaker)
-
-
-async def test_a_transcripts_words_keep_their_times_and_speakers():
-    segments = (
-        _segment("um we use data bricks", 0.0, 0),
-        _segment("arjan meta said so.", 5.0, 1),
-        _segment("uh", 9, 0),
-    )
-    transcript = Transcript(segments=segments, duration_s=10.0, language="en", speakers=2)
-    result = await EditRefiner(ScriptedModel({"edits": []})).refine_transcript(transcript, context=CONTEXT)
-    assert [segment.text for segment in result.segments] == ["we use Databricks", "Arjun Mehta said so."]
-    first, second = result.segments
-    assert [(word.text, word.start_s, word.end_s) for word in first.words] == [
-        ("we", 0.5, 0.9),
-        ("use", 1.0, 1.4),
-        ("Databricks", 1.5, 2.4),
-    ]
-    assert [word.start_s for word in second.words] == [word.start_s for word in segments[1].words]
-    assert {word.speaker for word in second.words} == {1}
-    assert (first.start_s, first.end_s) == (0.0, segments[0].end_s)
-
-
-async def test_a_long_transcript_is_refined_in_several_calls_and_no_name_spans_two_speakers():
-    segments = tuple(_segment("we talk of hawks and of many other birds here", n * 10.0, n % 2) for n in range(60))
-    segments += (_segment("I know arjan", 600.0, 0), _segment("meta is nice", 610.0, 1))
-    model = ScriptedModel({"edits": []})
-    transcript = Transcript(segments=segments, duration_s=700.0, language="en")
-    result = await EditRefiner(model).refine_transcript(transcript, context=CONTEXT)
-    assert result == transcript
-    assert len(model.prompts) > 2
-
-
 @given(
     st.lists(st.sampled_from(WORDS), max_size=12),
     st.lists(
@@ -167,12 +127,12 @@ def test_words_keep_their_order_and_only_allowed_ones_change(words: list[str], p
     edits = [each for one in proposals for each in allowed(words, one, terms=CONTEXT.terms, language="en")]
     edits = without_conflicts([*fillers(words, "en"), *edits])
     pieces = applied(words, edits)
-    assert [piece.first for piece in pieces] == sorted(piece.first for piece in pieces)
     touched = {at for each in edits for at in range(each.start, each.end)}
+    left = iter(pieces)
     for at, word in enumerate(words):
-        if at not in touched:
-            (piece,) = [piece for piece in pieces if piece.first == at]
-            assert piece.text.rstrip(".!?").casefold() == word.rstrip(".!?,").casefold() or piece.text == word
+        if at not in touched:  # a full stop may come from a filler behind it, a capital from one before it
+            bare = word.rstrip(".!?,").casefold()
+            assert any(piece.rstrip(".!?,").casefold() == bare for piece in left), word
 
 
 def test_words_that_sound_alike_are_alike():

@@ -144,4 +144,3 @@ def test_speech_that_loops_without_an_honest_word_is_given_up_after_its_retries(
     retries = [(step.chunk.spans[0].start_s, step.retry) for step in steps]
     assert retries == [(5.0, 0), (5.0, 1), (5.0, 2), (20.0, 0), (20.0, 1), (20.0, 2), (40.0, 0), (40.0, 1), (40.0, 2)]
     assert lane.words == []
-    assert lane.invented_words == len(steps)

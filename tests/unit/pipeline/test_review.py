@@ -97,7 +97,6 @@ def test_a_loop_in_a_short_chunk_ends_what_is_kept_and_decoding_goes_on_behind_i
     assert kept(found) == "we all went home and so on"
     assert found.looped
     assert found.resume_s == pytest.approx(100.0 + 7 * 0.3)
-    assert found.invented == 9
 
 
 def test_nothing_is_believed_of_a_long_chunk_with_a_loop() -> None:
@@ -114,7 +113,7 @@ def test_nothing_is_believed_of_a_long_chunk_with_a_loop() -> None:
 def test_text_over_what_sounds_like_no_speech_is_dropped_when_the_words_are_unlikely_too() -> None:
     words = evenly("thanks for watching")
 
-    assert reviewed(words, no_speech_prob=0.9, avg_logprob=-1.5) == Review(words=(), invented=3)
+    assert reviewed(words, no_speech_prob=0.9, avg_logprob=-1.5) == Review(words=())
     assert kept(reviewed(words, no_speech_prob=0.9, avg_logprob=-0.5)) == "thanks for watching"
     assert kept(reviewed(words, no_speech_prob=0.1, avg_logprob=-1.5)) == "thanks for watching"
 
@@ -124,7 +123,6 @@ def test_a_run_of_words_without_any_sound_is_dropped() -> None:
     found = reviewed([*evenly("we are done here"), *rushed, *evenly("good", start_s=1.2)])
 
     assert kept(found) == "we are done here good"
-    assert found.invented == 4
 
 
 def test_a_few_words_without_duration_are_said_fast_and_kept() -> None:
@@ -263,8 +261,7 @@ def test_kept_words_are_in_order_inside_the_spans_and_holes_do_not_touch_them(da
     assert all(any(s.start_s <= w.start_s <= w.end_s <= s.end_s + 1e-9 for s in chunk.spans) for w in words)
     doubtful = sum(hole.doubtful is not None for hole in found.holes)
     heard = sum(len(segment.words) for segment in given_words.segments)
-    assert len(words) + found.invented == heard
-    assert doubtful <= found.invented
+    assert len(words) + doubtful <= heard
     holes = [span for hole in found.holes for span in hole.spans]
     assert holes == sorted(holes)
     for hole in holes:
