@@ -17,6 +17,7 @@ class RealtimeOptions(Settings):
 
     max_sessions: int = Field(default=32, ge=1)  # further ones are told to come back
     idle_s: float = Field(default=120, gt=0)  # a socket that sends nothing for so long is closed
+    longest_s: float = Field(default=14_000, gt=0)  # http_options.request_timeout_s ends a socket without a word
     slow_reader_s: float = Field(default=20, gt=0)  # one that takes nothing for so long, too
 
     def socket_settings(self) -> SocketSettings:

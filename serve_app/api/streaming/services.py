@@ -20,6 +20,7 @@ class SocketSettings:
     max_sessions: int = 32
     start_s: float = 30.0  # a client that says nothing for so long after connecting is let go
     idle_s: float = 120.0  # and one that sends nothing for so long later
+    longest_s: float = 14_000.0  # a session that lasts so long ends as if the service stopped
     slow_reader_s: float = 20.0  # a message that cannot be delivered for so long ends the session
     outbox: int = 256  # messages that wait for a slow reader; partial ones are dropped long before
     refine_s: float = 4.0  # after its first final, an utterance's canonical text is the one that it has by then

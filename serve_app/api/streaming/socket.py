@@ -45,7 +45,7 @@ class ProtocolFault(InvalidRequest):
 
 
 class Draining(Exception):
-    """The service stops: what was heard is written down, and the client comes back elsewhere."""
+    """The service stops, or the session is too old: what was heard is written down, and the client comes back."""
 
 
 GENTLE_ENDS = (Draining, InsufficientCredits, QuotaExceeded)
@@ -75,6 +75,7 @@ class Connection:
         self._covered_s = 0.0
         self._paid_s = 0.0
         settings = services.settings
+        self._ends_s = services.shared.clock() + settings.longest_s
         self._outbox = Outbox(
             websocket.send_json,
             room=settings.outbox,
@@ -95,12 +96,15 @@ class Connection:
         Raises WebSocketDisconnect, Draining, and ProtocolFault after `patience_s` without one or when the client does
         not read.
         """
+        left_s = self._ends_s - self.services.shared.clock()
+        if left_s <= 0:
+            raise Draining
         frame = asyncio.ensure_future(self.websocket.receive())
         draining = asyncio.ensure_future(self._draining.wait())
         broken = asyncio.ensure_future(self._broken.wait())
         try:
             done, _ = await asyncio.wait(
-                [frame, draining, broken], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED
+                [frame, draining, broken], timeout=min(patience_s, left_s), return_when=asyncio.FIRST_COMPLETED
             )
         finally:
             for task in (frame, draining, broken):
@@ -114,7 +118,7 @@ class Connection:
                 raise WebSocketDisconnect(message.get("code", 1005))
             text, data = message.get("text"), message.get("bytes")
             return text if text is not None else data or b""
-        if draining in done:
+        if draining in done or left_s <= patience_s:
             raise Draining
         raise ProtocolFault(f"Nothing came for {patience_s:g} seconds.", code=POLICY)
 

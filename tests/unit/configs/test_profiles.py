@@ -85,6 +85,16 @@ def test_a_profile_loads_the_weights_that_the_registry_lists_for_it(name: str) -
 
 
 @pytest.mark.parametrize("name", profile_names())
+def test_requests_and_sessions_end_by_themselves_before_serve_cuts_them(name: str) -> None:
+    config = read_profile(name)
+    settings = app_settings(config)
+    cut_s = config["http_options"]["request_timeout_s"]
+
+    assert settings.api.request_deadline_s < cut_s
+    assert settings.realtime.longest_s + 60 <= cut_s  # what was heard last is still told
+
+
+@pytest.mark.parametrize("name", profile_names())
 def test_every_number_of_scaling_stands_in_the_profile(name: str) -> None:
     for deployment in deployments(read_profile(name)).values():
         assert ("num_replicas" in deployment) != ("autoscaling_config" in deployment)

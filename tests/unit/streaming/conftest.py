@@ -14,6 +14,7 @@ from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
 from serve_app.api.services import ApiSettings, CallerServices
 from serve_app.api.streaming.app import Route, SocketApp
 from serve_app.api.streaming.services import SocketSettings, StreamServices
+from serve_app.ports.speech import Clock
 from serve_app.ports.streaming import Refiner, UnchangedRefiner
 from serve_app.streaming.speakers import UtteranceVoices
 
@@ -26,7 +27,12 @@ def recognizer() -> HearsOneWord:
 @pytest.fixture
 def app(tmp_path: Path, recognizer: HearsOneWord) -> Callable[..., SocketApp]:
     def build(
-        route: Route, *, open_to: Any = "everybody", refiner: Refiner | None = None, **settings: Any
+        route: Route,
+        *,
+        open_to: Any = "everybody",
+        refiner: Refiner | None = None,
+        clock: Clock = time.monotonic,
+        **settings: Any,
     ) -> SocketApp:
         shared = CallerServices(
             stores=MemoryStores(time.monotonic),
@@ -35,6 +41,7 @@ def app(tmp_path: Path, recognizer: HearsOneWord) -> Callable[..., SocketApp]:
                 substitute="base",
             ),
             settings=ApiSettings(spool_dir=tmp_path, open_to=open_to),
+            clock=clock,
         )
         return SocketApp(
             StreamServices(

@@ -33,7 +33,7 @@ class Session:
 
     async def listen(self, *, until_s: float, heard_s: float) -> int:
         """Cover sound second by second up to `until_s`, then charge what was heard."""
-        services: Any = SimpleNamespace(settings=SocketSettings())
+        services: Any = SimpleNamespace(settings=SocketSettings(), shared=SimpleNamespace(clock=lambda: 0.0))
         websocket: Any = SimpleNamespace(send_json=None)
         connection = Connection(websocket, services, session_id="s", draining=asyncio.Event())
         cost = 0

@@ -107,6 +107,22 @@ def test_a_draining_service_sends_what_it_heard_and_closes_with_1012(app: Callab
     assert served.sessions == 0
 
 
+def test_a_session_that_is_too_old_ends_with_what_was_heard_and_may_come_back(app: Callable[..., SocketApp]) -> None:
+    now_s = [0.0]
+    with TestClient(app("platform", clock=lambda: now_s[0], longest_s=60)).websocket_connect(
+        "/v1/stream?language=en"
+    ) as socket:
+        socket.send_bytes(SECOND + QUIET)
+        while not socket.receive_json().get("speech_final"):
+            pass
+        now_s[0] = 61
+        socket.send_bytes(SECOND)
+        messages = list(received(socket))
+
+    assert messages[-2]["text"].startswith("Hello.")
+    assert messages[-1] == {"closed": 1012}
+
+
 # The 60db dialect
 
 START = {"type": "start", "languages": ["en"], "config": {"sample_rate": 16000, "encoding": "linear"}}
