@@ -149,7 +149,9 @@ def test_without_weights_no_service_is_started(recording: Path, monkeypatch: pyt
 
 
 INTERRUPTED = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without
 from serve_app.cli import app, transcribe
 from serve_app.cli.service import started_service
 transcribe.pull_profile = lambda *_, **__: True
