@@ -23,6 +23,7 @@ log = logging.getLogger("hark.objects")
 # No key holds a tilde, so that `a` and `a/b` can both be keys and no key names a file of another kind.
 _DATA, _TYPE = "~data", "~type"
 _INCOMING = ".incoming"
+_TRIES = 64
 _LISTED_AT_ONCE = 500
 _DEFAULT_TYPE = "application/octet-stream"
 
@@ -143,9 +144,9 @@ class _Upload:
 
 
 def _move(path: Path, to_path: Path) -> None:
-    for _ in range(8):  # a deletion may remove the directory between the two steps
-        to_path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
+    for _ in range(_TRIES):  # deletions remove directories that they leave empty, while these are being made too
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            to_path.parent.mkdir(parents=True, exist_ok=True)
             path.replace(to_path)
             return
     path.replace(to_path)
