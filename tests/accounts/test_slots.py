@@ -38,6 +38,12 @@ async def test_a_plan_of_two_runs_exactly_two_of_twenty(world: AccountsWorld, me
 async def test_what_a_killed_replica_held_is_free_again_within_its_term(world: AccountsWorld, meeting: bytes) -> None:
     tenant = await world.new_tenant(plan="four")
     async with world.client(tenant) as client, AsyncExitStack() as running:
+
+        async def spread() -> bool:  # the proxy chooses by open connections, of which others may have left some
+            ids = [(await client.get("/v1/models")).headers["x-request-id"] for _ in range(4)]
+            return len(world.replicas_that_logged(ids)) == 2
+
+        await until(spread, within_s=30)
         opened = [await _open(running, client, meeting) for _ in range(4)]
         assert [answer.status_code for answer in opened] == [200] * 4
         reading = [asyncio.create_task(_ended(answer)) for answer in opened]
