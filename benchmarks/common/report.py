@@ -63,7 +63,7 @@ def write_report(report: Report, folder: Path = RESULTS) -> str:
         "tables": [asdict(table) for table in report.tables],
         "numbers": report.numbers,
     }
-    (folder / f"{report.name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / f"{report.name}.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     return text
 
 

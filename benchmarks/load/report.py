@@ -193,7 +193,7 @@ def numbers_of(
             }
             for score in scores
         ],
-        "samples": [asdict(sample) for sample in samples],
+        "samples": [{"at_s": s.at_s, "pss_bytes": s.total_bytes, "cpu_s": s.cpu_s} for s in samples],
         "slopes": [asdict(slope) for slope in slopes(samples)],
         "held": [asdict(holding) for holding in held],
     }

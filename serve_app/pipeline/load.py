@@ -18,5 +18,5 @@ class Load:
     rate: float = 0.0  # audio-seconds done in a second by an engine that is busy; 0: not measured yet
 
     def ahead_s(self, priority: int) -> float:
-        """Return the audio-seconds that go before new work of this priority."""
+        """Return the audio-seconds of this priority and those before it: the least that goes before new work."""
         return sum(self.waiting_audio_s[: priority + 1])
