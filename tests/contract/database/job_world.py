@@ -157,3 +157,15 @@ async def spool() -> AsyncIterator[str]:
 
 async def _bytes(text: str) -> AsyncIterator[bytes]:
     yield text.encode()
+
+
+async def queue_rows(database: Database) -> list[tuple[str, str, int]]:
+    rows = await database.sql.rows(
+        "SELECT args->>'job_id' AS job, status::text AS status, priority FROM procrastinate_jobs "
+        "ORDER BY priority DESC, id"
+    )
+    return [(row["job"], row["status"], row["priority"]) for row in rows]
+
+
+async def statuses_in_queue(database: Database, job_id: str) -> list[str]:
+    return [status for job, status, _ in await queue_rows(database) if job == job_id]

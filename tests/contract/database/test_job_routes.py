@@ -2,146 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import hmac
-import io
-import time
-import wave
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-from job_world import QUICK, World, spoken, spool
+from job_site import Site, open_site, paying, slot_of, uploaded, wav
 
 from serve_app.adapters.database import Database
-from serve_app.adapters.job_events import EventDelivery
-from serve_app.adapters.probe import ObjectProbe
-from serve_app.adapters.webhooks import WebhookSender
-from serve_app.admission.catalogue import ModelCatalogue, ModelEntry
-from serve_app.admission.keys import new_key
-from serve_app.api.app import create_app
-from serve_app.api.jobs import ROUTERS
-from serve_app.api.objects import router as objects_router
-from serve_app.api.services import ApiSettings, HealthReport, Services
-from serve_app.billing.prices import PriceList
 from serve_app.jobs.idempotency import fingerprint
-from serve_app.jobs.secrets import webhook_secret
-from serve_app.jobs.worker import JobWorker
-from serve_app.ports.checkpoints import Checkpoints
-from serve_app.ports.records import Account
-from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions
 
-Funded = Callable[[int], Awaitable[Account]]
 NOBODY = "00000000-0000-7000-8000-000000000000"
-WEBHOOK_KEY = b"a secret of the tests"
-
-
-class _Listener:
-    """Hears one word a minute."""
-
-    async def transcribe(
-        self, source: MediaFile, options: TranscribeOptions, checkpoints: Checkpoints | None = None
-    ) -> AsyncGenerator[TranscribeEvent]:
-        with wave.open(source.path) as file:
-            seconds = file.getnframes() / file.getframerate()
-        yield Progress(stage="recognizing", done=0.5, audio_s=seconds)
-        transcript = spoken(["hello", "world"])
-        yield replace(transcript, duration_s=seconds, model=options.model)
-
-
-def wav(seconds: float) -> bytes:
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(1)
-        file.setframerate(1000)
-        file.writeframes(bytes(round(seconds * 1000)))
-    return buffer.getvalue()
-
-
-@dataclass
-class Site:
-    """The application in this process, a worker beside it, and accounts."""
-
-    app: Any
-    world: World
-    worker: JobWorker
-    events: EventDelivery
-
-    def client(self, key: str | None = None) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        transport = httpx.ASGITransport(app=self.app, client=("192.0.2.1", 1234))
-        return httpx.AsyncClient(transport=transport, base_url="http://hark", headers=headers)
-
-    async def key_of(self, account: Account) -> str:
-        key = new_key()
-        await self.world.database.keys.create(account.id, name="", digest=key.digest, prefix=key.prefix)
-        return key.secret
 
 
 @pytest.fixture
 async def site(database: Database, tmp_path: Path) -> Site:
-    world = World(database, tmp_path)
-    service = world.service
-    service._probe = ObjectProbe(world.objects)
-    service._webhook_key = WEBHOOK_KEY
-    listener = _Listener()
-
-    async def healthy() -> HealthReport:
-        return HealthReport(status="ok", able_to_serve=True)
-
-    services = Services(
-        transcriber=listener,
-        stores=database,
-        catalogue=ModelCatalogue(models=(ModelEntry(id="base", name="base"),), substitute="base"),
-        health=healthy,
-        settings=ApiSettings(spool_dir=tmp_path / "spool"),
-        objects=world.objects,
-        url_signer=world.objects._signer,
-        jobs=service,
-    )
-    worker = JobWorker(
-        stores=database,
-        objects=world.objects,
-        transcribe=listener.transcribe,
-        prices=PriceList(),
-        spool=spool,
-        settings=QUICK,
-    )
-    sender = WebhookSender(allow_private=True, backoff=lambda attempt: 0.0)
-    events = EventDelivery(stores=database, sender=sender, key=WEBHOOK_KEY)
-    app = create_app(services)
-    if not any(getattr(route, "path", "") == "/v1/jobs" for route in app.routes):
-        for router in (*ROUTERS, objects_router):
-            app.include_router(router)
-    return Site(app=app, world=world, worker=worker, events=events)
-
-
-async def paying(site: Site, credits: int) -> tuple[Account, httpx.AsyncClient]:
-    account = await site.world.database.accounts.create(plan="paid")
-    if credits:
-        await site.world.database.ledger.grant(account.id, credits, reference="start")
-    return account, site.client(await site.key_of(account))
-
-
-async def slot_of(client: httpx.AsyncClient) -> dict[str, Any]:
-    answer = await client.post("/v1/stt/uploads", params={"content_type": "audio/wav"})
-    assert answer.status_code == 201, answer.text
-    slot: dict[str, Any] = answer.json()
-    return slot
-
-
-async def uploaded(site: Site, client: httpx.AsyncClient, seconds: float = 90.0) -> str:
-    slot = await slot_of(client)
-    async with site.client() as anybody:
-        sent = await anybody.put(slot["upload_url"], content=wav(seconds), headers=slot["headers"])
-    assert sent.status_code == 200, sent.text
-    return str(slot["job_id"])
+    return await open_site(database, tmp_path)
 
 
 async def test_the_walk_from_slot_to_transcript(site: Site) -> None:
@@ -332,45 +207,6 @@ async def test_an_upload_over_the_limit_of_its_url_is_refused(site: Site) -> Non
         streamed = await anybody.put(url.url, content=body(), headers=url.headers)
         fits = await anybody.put(url.url, content=b"x" * 10, headers=url.headers)
     assert [declared.status_code, streamed.status_code, fits.status_code] == [413, 413, 200]
-
-
-@asynccontextmanager
-async def receiver(statuses: list[int]) -> AsyncIterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
-    """Answer requests with these statuses, one after another; yields the URL and what came."""
-    got: list[tuple[dict[str, str], bytes]] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:]
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head) if name}
-        got.append((headers, await reader.readexactly(int(headers["content-length"]))))
-        writer.write(f"HTTP/1.1 {statuses.pop(0)} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook", got
-
-
-async def test_a_webhook_is_signed_and_sent_until_it_is_taken(site: Site) -> None:
-    account, client = await paying(site, 10)
-    job_id = await uploaded(site, client)
-    async with receiver([500, 204]) as (url, got):
-        answer = await client.post(f"/v1/stt/jobs/{job_id}/start", json={"webhook_url": url})
-        assert answer.status_code == 202
-        await site.worker.run(job_id)
-        assert [await site.events.deliver_due() for _ in range(3)] == [1, 1, 0]
-    assert len(got) == 2
-    assert got[0][1] == got[1][1]
-    secret = (await client.get("/v1/webhooks/secret")).json()["secret"]
-    assert secret == webhook_secret(WEBHOOK_KEY, account.id)
-    headers, body = got[1]
-    stamp, _, signature = headers["hark-signature"].partition(",v1=")
-    expected = hmac.new(secret.encode(), stamp.removeprefix("t=").encode() + b"." + body, hashlib.sha256).hexdigest()
-    assert signature == expected
-    assert abs(int(stamp.removeprefix("t=")) - time.time()) < 60
-    assert b'"type":"job.completed"' in body
-    assert job_id.encode() in body
 
 
 async def test_a_failed_job_is_run_again_on_request(site: Site) -> None:
