@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.common.plots import draw_load
 from benchmarks.common.report import RESULTS, Report, Table, write_report
+from benchmarks.common.scheduling import ahead_of_others
 from benchmarks.load.arrivals import Step, arrivals, plan_of
 from benchmarks.load.drive import Stage, run_arrivals, stage
 from benchmarks.load.gauges import Gauges, Holdings, holdings
@@ -58,21 +59,22 @@ async def measure_load(
     say: Say = lambda _: None,
 ) -> str:
     """Run the steps, write the report and return it as Markdown."""
-    async with stage(url, diarize=load.diarize, patience_s=load.patience_s) as found:
-        capacity = load.capacity or await _capacity(found, load, say)
-        say(f"capacity: {capacity:.1f} audio-seconds a second")
-        steps = plan_of(
-            load.loads, capacity=capacity, seconds=load.seconds, job_share=load.job_share, sockets=load.sockets
-        )
-        due = arrivals(steps, found.sounds, seed=load.seed)
+    with ahead_of_others():
+        async with stage(url, diarize=load.diarize, patience_s=load.patience_s) as found:
+            capacity = load.capacity or await _capacity(found, load, say)
+            say(f"capacity: {capacity:.1f} audio-seconds a second")
+            steps = plan_of(
+                load.loads, capacity=capacity, seconds=load.seconds, job_share=load.job_share, sockets=load.sockets
+            )
+            due = arrivals(steps, found.sounds, seed=load.seed)
+            await asyncio.sleep(load.rest_s)
+            gauges = Gauges(pid=service_pid)
+            before = await holdings(gauges, data_dir)
+            async with gauges:
+                answers = await run_arrivals(found.sender, due, say=say)
+                await gauges.sample()
         await asyncio.sleep(load.rest_s)
-        gauges = Gauges(pid=service_pid)
-        before = await holdings(gauges, data_dir)
-        async with gauges:
-            answers = await run_arrivals(found.sender, due, say=say)
-            await gauges.sample()
-    await asyncio.sleep(load.rest_s)
-    after = await holdings(gauges, data_dir)
+        after = await holdings(gauges, data_dir)
     scores = scores_of(steps, answers, load.deadlines)
     report = load_report(load, scores, answers, gauges, (before, after), capacity=capacity, command=command)
     text = await asyncio.to_thread(write_report, report, results)

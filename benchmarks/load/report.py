@@ -86,7 +86,8 @@ def step_tables(scores: Sequence[StepScore], *, capacity: float, deadlines: Dead
                 "faults",
             ],
             rows=refusals,
-            note="From the time a request was due. Sent late: what of that the sender took, who shares the cores.",
+            note="From the time a request was due. Sent late: what of that the sender took, who shares the "
+            "cores and goes first on them where that is allowed.",
         ),
     ]
 

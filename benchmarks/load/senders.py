@@ -32,7 +32,7 @@ class Answer:
     arrival: Arrival
     outcome: str  # "ok", "refused", or the name of the fault
     took_s: float  # from the moment it was due, so that a sender who is late himself does not flatter
-    late_s: float = 0.0  # how late he was: he has no core of his own
+    late_s: float = 0.0  # how late he was: he may have no core of his own
     retry_after: bool = False  # a refusal said when to come again
     word_delays_s: tuple[float, ...] = ()  # of sockets: from the end of final words to their message
 

@@ -13,6 +13,7 @@ from benchmarks.common.hark_client import HarkClient
 from benchmarks.common.live_client import PLATFORM, Dialect, LiveRun, sixtydb, speak
 from benchmarks.common.processes import service_processes, watched
 from benchmarks.common.report import RESULTS, write_report
+from benchmarks.common.scheduling import ahead_of_others
 from benchmarks.common.scoring import WordErrors, total_word_errors, word_errors
 from benchmarks.library_peers.process import Task, default_conditions
 from benchmarks.realtime.delays import Delays, delays_of, retractions, text_of
@@ -60,7 +61,7 @@ async def measure_realtime(
     for n in sessions:
         for dialect in dialects:
             say(f"{n} at once on {dialect.name}")
-            with watched(processes) as usage:
+            with watched(processes) as usage, ahead_of_others():
                 runs = await _at_once(url, dialect, playlists[:n])
             levels.append(
                 Level(
