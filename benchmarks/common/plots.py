@@ -74,6 +74,29 @@ def draw_scale(numbers: Mapping[str, Any], path: Path) -> None:
             each.legend(frameon=False)
 
 
+def draw_wave(numbers: Mapping[str, Any], path: Path) -> None:
+    """Draw how replicas followed a load, and how long each request took by when it was sent."""
+    with _axes(path, 2) as (replicas, requests):
+        end_s = max(
+            [at_s for at_s, _ in numbers["replicas"]] + [a["began_s"] + a["took_s"] for a in numbers["answers"]]
+        )
+        times = [at_s for at_s, _ in numbers["replicas"]] + [end_s]
+        counts = [n for _, n in numbers["replicas"]]
+        replicas.step(times, [*counts, counts[-1]], where="post", color=_BLUE)
+        replicas.set(xlabel="seconds", ylabel="recognizers", ylim=(0, None), title="Replicas")
+        replicas.yaxis.get_major_locator().set_params(integer=True)
+        for kind, colour in (("load", _ORANGE), ("short", _BLUE)):
+            own = [a for a in numbers["answers"] if a["kind"] == kind]
+            if own:
+                requests.plot([a["began_s"] for a in own], [a["took_s"] for a in own], "o", color=colour, label=kind)
+        if failed := [a for a in numbers["answers"] if a["error"]]:
+            requests.plot([a["began_s"] for a in failed], [0] * len(failed), "x", color=_RED, label="failed")
+        requests.set(xlabel="sent at, seconds", ylabel="seconds", ylim=(0, None), title="Answers")
+        requests.legend(frameon=False)
+        for each in (replicas, requests):
+            each.axvspan(numbers["begins_s"], numbers["ends_s"], color="#f3efe6", zorder=0)
+
+
 def draw_peers(numbers: Mapping[str, Any], path: Path) -> None:
     """Draw the throughput of each server, with the span of its rounds."""
     rates = _by(numbers["rounds"], "server", "rtfx")

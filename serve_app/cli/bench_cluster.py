@@ -89,13 +89,23 @@ def scale(
         "meet_dev2"
     ),
     calibrate: Annotated[bool, typer.Option(help="Measure the service times again.")] = False,
+    wave: Annotated[bool, typer.Option(help="Instead: a load that comes to a service of its own and goes.")] = False,
+    least: Annotated[int, typer.Option(min=0, help="With --wave: recognizers while nobody asks for more.")] = 1,
+    most: Annotated[int, typer.Option(min=1, help="With --wave: recognizers at most.")] = 2,
+    seconds: Annotated[float, typer.Option(min=10, help="With --wave: of load.")] = 90.0,
+    callers: Annotated[int, typer.Option(min=1, help="With --wave: at once.")] = 6,
     results: Results = None,
 ) -> None:
     """More recognizers: real ones on this machine, and a calibrated simulation of many, checked against the real."""
     require_packages()
     from benchmarks.common.report import RESULTS
     from benchmarks.scale.measure import Scale, measure_scale
+    from benchmarks.scale.wave import Wave, measure_wave
 
+    if wave:
+        coming = Wave(least=least, most=most, seconds=seconds, callers=callers)
+        run(measure_wave(coming, command=command(), results=results or RESULTS, say=say))
+        return
     asked = Scale(
         real=[int(n) for n in names(real)],
         simulated=[int(n) for n in names(simulated)],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.common.plots import draw_load, draw_peers, draw_scale
+from benchmarks.common.plots import draw_load, draw_peers, draw_scale, draw_wave
 
 pytest.importorskip("matplotlib")
 
@@ -41,6 +41,16 @@ def test_scaling_is_drawn_with_and_without_a_real_service(real: list[dict[str, f
     }
     draw_scale(numbers, tmp_path / "scale.png")
     assert is_png(tmp_path / "scale.png")
+
+
+def test_a_wave_is_drawn_with_what_failed_in_it(tmp_path: Path) -> None:
+    answers = [
+        {"kind": kind, "began_s": 5.0 * n, "took_s": 1.0 + n, "error": "503" if n == 3 else None}
+        for n, kind in enumerate(("short", "load", "load", "short"))
+    ]
+    numbers = {"begins_s": 4.0, "ends_s": 12.0, "replicas": [(0.0, 1), (9.0, 2), (40.0, 1)], "answers": answers}
+    draw_wave(numbers, tmp_path / "wave.png")
+    assert is_png(tmp_path / "wave.png")
 
 
 def test_servers_are_drawn(tmp_path: Path) -> None:
