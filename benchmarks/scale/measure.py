@@ -120,7 +120,7 @@ def _hours(calibration: Calibration, n: int, *, diarize: bool = False) -> tuple[
 
 def _mix(calibration: Calibration, n: int) -> tuple[Shape, Work]:
     """Most requests are short; most of the audio is in long ones."""
-    return shape_of(calibration, n), Work(lengths=MIX, audio_hours=max(12, 3 * n), at_once=8 * n)
+    return shape_of(calibration, n), Work(lengths=MIX, audio_hours=max(24, 3 * n), at_once=8 * n)
 
 
 def _burst(calibration: Calibration, n: int, hours: int) -> tuple[Shape, Work]:

@@ -114,9 +114,9 @@ async def _course(client: HarkClient, wave: Wave, short: Path, say: Say) -> Cour
 
     async with _beside(_watch(client, course, now_s)):
         await _until(course, wave.least, now_s)
-        await asyncio.sleep(_CALM_S)
         # Whoever keeps asking keeps the last replica awake.
         async with _beside(*([trickle()] if wave.least else [])):
+            await asyncio.sleep(_CALM_S)
             course.begins_s, course.ends_s = now_s(), now_s() + wave.seconds
             say(f"{wave.callers} callers come")
             await asyncio.gather(*(call(course.ends_s) for _ in range(wave.callers)))

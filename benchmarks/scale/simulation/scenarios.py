@@ -17,8 +17,8 @@ from benchmarks.scale.simulation.service import COORDINATOR, Shape, SimulatedSer
 from serve_app.errors import SpeechError
 
 HOUR_S = 3600.0
-HOURS: Mapping[float, float] = {HOUR_S: 1.0}
-MIX: Mapping[float, float] = {10.0: 60, 60.0: 20, 600.0: 15, HOUR_S: 5}  # seconds: how often
+HOURS: Mapping[float, int] = {HOUR_S: 1}
+MIX: Mapping[float, int] = {10.0: 60, 60.0: 20, 600.0: 15, HOUR_S: 5}  # seconds: how often
 _TRACKS = 8  # different recordings of each length
 _WARM_UP_SHARE = 0.25  # of the audio, before and after what is measured
 
@@ -50,7 +50,7 @@ class Outcome:
 class Work:
     """Requests, so many at a time: the next begins when one ends."""
 
-    lengths: Mapping[float, float]
+    lengths: Mapping[float, int]
     audio_hours: float
     at_once: int
     diarize: bool = False
@@ -58,13 +58,19 @@ class Work:
     seed: int = 0
 
     def seconds(self) -> Iterator[float]:
-        """Draw lengths until there is as much audio as asked for."""
+        """Deal lengths until there is as much audio as asked for, from packs in which each is as often as it should be.
+
+        Drawn one by one, a few more or fewer long ones would weigh more than what is measured.
+        """
         chance = random.Random(self.seed)  # noqa: S311 - for its repeatability
-        drawn_s = 0.0
-        while drawn_s < self.audio_hours * HOUR_S - 1e-6:
-            length_s = chance.choices(list(self.lengths), weights=list(self.lengths.values()))[0]
-            drawn_s += length_s
-            yield length_s
+        pack = [length_s for length_s, often in self.lengths.items() for _ in range(often)]
+        dealt_s = 0.0
+        while True:
+            for length_s in chance.sample(pack, len(pack)):
+                if dealt_s >= self.audio_hours * HOUR_S - 1e-6:
+                    return
+                dealt_s += length_s
+                yield length_s
 
 
 def run_work(calibration: Calibration, shape: Shape, work: Work) -> Outcome:

@@ -108,7 +108,7 @@ class SimulatedService:
                 calibration, loop, max_batch=shape.max_batch, max_waiting=shape.max_waiting
             ),
             n_replicas=shape.recognizers,
-            max_ongoing=64,
+            max_ongoing=256,
             max_queued=2000,
             loop=loop,
             hop_s=calibration.hop_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from benchmarks.scale.simulation.calibration import AudioTime, Calibration
 from benchmarks.scale.simulation.clock import SimulatedLoop, simulate
 from benchmarks.scale.simulation.deployment import Autoscaler, Deployment
 from benchmarks.scale.simulation.engines import track_of
-from benchmarks.scale.simulation.scenarios import Outcome, Wave, Work, run_wave, run_work
+from benchmarks.scale.simulation.scenarios import HOUR_S, MIX, Outcome, Wave, Work, run_wave, run_work
 from benchmarks.scale.simulation.service import COORDINATOR, SimulatedService, ideal_rate, shape_of
 from serve_app.errors import ModelQueueFull
 from serve_app.transcript.model import Transcript
@@ -39,7 +40,7 @@ CALIBRATION = Calibration(
     windows=26,
     hop_s=0.003,
 )
-MINUTES_10 = {600.0: 1.0}
+MINUTES_10 = {600.0: 1}
 
 
 def worked(recognizers: int, **work: float) -> Outcome:
@@ -146,3 +147,11 @@ def test_a_bigger_service_has_more_of_everything_that_its_recordings_need() -> N
 def test_growth_is_the_power_of_the_length(power: int) -> None:
     hours = np.array([1.0, 2.0, 8.0])
     assert growth(list(hours), list(3 * hours**power)) == pytest.approx(power)
+
+
+def test_lengths_are_dealt_as_often_as_they_should_be() -> None:
+    pack_hours = sum(length_s * often for length_s, often in MIX.items()) / HOUR_S
+    first, again = (list(Work(lengths=MIX, audio_hours=2 * pack_hours, at_once=1).seconds()) for _ in range(2))
+    assert Counter(first[:100]) == Counter(first[100:]) == Counter(MIX)
+    assert first == again
+    assert first[:100] != sorted(first[:100])
