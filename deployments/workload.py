@@ -23,6 +23,7 @@ class WorkMeter:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting = [0.0] * len(PRIORITIES)
+        self._items = [0] * len(PRIORITIES)
         self._busy = _Fading(BUSY_MEMORY_S, clock())
         self._realtime = _Fading(REALTIME_MEMORY_S, clock())
         self._all, self._full = _Rate(), _Rate()
@@ -38,9 +39,12 @@ class WorkMeter:
             with self._lock:
                 if waits:
                     waits = False
-                    self._waiting[priority] = max(self._waiting[priority] - audio_s, 0.0)
+                    self._items[priority] -= 1
+                    # Sums of floats taken apart in another order leave something, and a model would never rest.
+                    self._waiting[priority] = self._waiting[priority] - audio_s if self._items[priority] else 0.0
 
         with self._lock:
+            self._items[priority] += 1
             self._waiting[priority] += audio_s
         try:
             yield taken

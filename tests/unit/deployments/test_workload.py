@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from deployments.workload import BUSY_MEMORY_S, WorkMeter
@@ -51,6 +53,17 @@ def test_work_that_is_given_up_waits_no_more(clock: Clock) -> None:
         raise RuntimeError
 
     assert meter.stats()["waiting_audio_s"] == 0
+
+
+def test_nothing_is_left_of_work_that_leaves_in_another_order(clock: Clock) -> None:
+    meter = WorkMeter(clock=clock)
+    lengths = (0.1, 0.2, 0.3)
+    with ExitStack() as stack:
+        taken = [stack.enter_context(meter.queued(audio_s, 1)) for audio_s in lengths]
+        for each in taken:
+            each()
+        assert sum(lengths) - 0.1 - 0.2 - 0.3 != 0
+        assert meter.stats()["waiting_audio_s"] == 0
 
 
 def test_more_urgent_work_goes_ahead_of_what_is_less_so(clock: Clock) -> None:
