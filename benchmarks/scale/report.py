@@ -129,12 +129,14 @@ def _curve_table(findings: Findings) -> Table:
             "recognizers busy %",
             "coordinator CPU-s per audio-hour",
             "of one core %",
+            "sent again",
             "failed",
         ],
         rows=rows,
-        note="The real pipeline, batcher and merge over engines that sleep. Rates are of the time between the first "
-        "quarter of the work and its last beginning. Efficiency: the rate of one recognizer over that of the smallest "
-        "service. The coordinator's CPU time is real, Ray's share of it is not in it.",
+        note="The real pipeline, batcher and merge over engines that sleep. Rates: the recognizers' work between the "
+        "first quarter of the audio and its last beginning, at the audio that all of the work was for. Efficiency: the "
+        "rate of one recognizer over that of the smallest service. Sent again: refused by a full queue and sent again "
+        "after the pause that the refusal named. The coordinator's CPU time is real, Ray's share of it is not in it.",
     )
 
 
@@ -148,6 +150,7 @@ def _curve_row(what: str, outcome: Outcome, share: float) -> list[str]:
         percent(outcome.busy, 1),
         number(outcome.coordinator_cpu_s_per_hour),
         percent(of_a_core, 1),
+        str(outcome.sent_again),
         str(sum(outcome.failed.values())),
     ]
 

@@ -109,7 +109,6 @@ class SleepingRecognizer:
         self._calibration = calibration
         self._loop = loop
         self.meter = WorkMeter(clock=loop.time)
-        self.heard_s = 0.0  # audio that was recognized here
         self.windows = 0
         self.worked_s = 0.0
         self._batcher = DrainingBatcher[_Window, _Window, Recognition](
@@ -137,7 +136,6 @@ class SleepingRecognizer:
         chance = _chance_of(windows[0])
         usual_s = self._calibration.decode_time(len(windows), longest_s)
         self._work(usual_s * chance.choice(self._calibration.residuals))
-        self.heard_s += sum(window.chunk.duration_s for window in windows)
         self.windows += len(windows)
         return [heard_in(window.chunk, _chance_of(window), self._calibration) for window in windows]
 

@@ -14,12 +14,13 @@ from benchmarks.scale.simulation.clock import SimulatedLoop, simulate
 from benchmarks.scale.simulation.deployment import Autoscaler
 from benchmarks.scale.simulation.engines import Track, track_of
 from benchmarks.scale.simulation.service import COORDINATOR, Shape, SimulatedService, ideal_rate
-from serve_app.errors import SpeechError
+from serve_app.errors import ModelQueueFull, SpeechError
 
 HOUR_S = 3600.0
 HOURS: Mapping[float, int] = {HOUR_S: 1}
 MIX: Mapping[float, int] = {10.0: 60, 60.0: 20, 600.0: 15, HOUR_S: 5}  # seconds: how often
 _TRACKS = 8  # different recordings of each length
+_TRIES = 1000  # of one request that is refused again and again
 _WARM_UP_SHARE = 0.25  # of the audio, before and after what is measured
 
 
@@ -36,6 +37,7 @@ class Outcome:
     windows: int
     took_s: tuple[float, ...]  # simulated, of each request that was answered
     failed: dict[str, int] = field(default_factory=dict)
+    sent_again: int = 0  # refused for the moment, and sent again when that said so
     cpu_s: dict[str, float] = field(default_factory=dict)  # real, by account
     real_s: float = 0.0
     replicas: tuple[tuple[float, int], ...] = ()  # when there were how many, where they were scaled
@@ -86,6 +88,7 @@ async def _worked(calibration: Calibration, shape: Shape, work: Work, loop: Simu
     total_s = sum(lengths)
     took_s: list[float] = []
     failed: Counter[str] = Counter()
+    refused = 0
     ticks = [_tick(service, 0.0)]
     turn = iter(list(enumerate(lengths)))
     begun_s = 0.0
@@ -94,6 +97,17 @@ async def _worked(calibration: Calibration, shape: Shape, work: Work, loop: Simu
     usual_s = (
         work.at_once * total_s / len(lengths) / shape.recognizers / ideal_rate(calibration, max_batch=shape.max_batch)
     )
+
+    async def answer(n: int, length_s: float) -> None:
+        nonlocal refused
+        for _ in range(_TRIES):
+            try:
+                await service.transcribe(tracks[length_s][n % _TRACKS], f"request-{n}", diarize=work.diarize)
+                return
+            except ModelQueueFull as refusal:
+                refused += 1
+                await asyncio.sleep(refusal.retry_after_s or 1)
+        raise ModelQueueFull("It was refused too often.")
 
     async def caller(number: int) -> None:
         nonlocal begun_s
@@ -104,7 +118,7 @@ async def _worked(calibration: Calibration, shape: Shape, work: Work, loop: Simu
             ticks.append(_tick(service, begun_s / total_s))
             started_s = loop.time()
             try:
-                await service.transcribe(tracks[length_s][n % _TRACKS], f"request-{n}", diarize=work.diarize)
+                await answer(n, length_s)
                 took_s.append(loop.time() - started_s)
             except SpeechError as fault:
                 failed[type(fault).__name__] += 1
@@ -112,17 +126,19 @@ async def _worked(calibration: Calibration, shape: Shape, work: Work, loop: Simu
     async with asyncio.TaskGroup() as group:
         for number in range(work.at_once):
             group.create_task(caller(number))
-    rate_of_speech, busy = _steady(ticks, len(service.recognizers.replicas))
+    work_rate = _steady(ticks)
     return Outcome(
         recognizers=shape.recognizers,
         requests=len(lengths),
         audio_s=total_s,
         makespan_s=loop.time(),
-        rate=rate_of_speech * total_s / service.heard_s,
-        busy=busy,
+        # By the audio for which all of the work was done: which lengths are in hand at a time is chance.
+        rate=work_rate * total_s / service.worked_s,
+        busy=work_rate / len(service.recognizers.replicas),
         windows=service.windows,
         took_s=tuple(took_s),
         failed=dict(failed),
+        sent_again=refused,
         cpu_s=dict(loop.cpu_s),
         real_s=time.perf_counter() - began_s,
     )
@@ -132,22 +148,19 @@ async def _worked(calibration: Calibration, shape: Shape, work: Work, loop: Simu
 class _Tick:
     at_s: float
     begun: float  # share of the audio whose requests had begun
-    heard_s: float
     worked_s: float
 
 
 def _tick(service: SimulatedService, begun: float) -> _Tick:
-    return _Tick(service.loop.time(), begun, service.heard_s, service.worked_s)
+    return _Tick(service.loop.time(), begun, service.worked_s)
 
 
-def _steady(ticks: Sequence[_Tick], n_replicas: int) -> tuple[float, float]:
-    """Return speech-seconds a second, and the busy share, between the warm-up and the last request's begin."""
+def _steady(ticks: Sequence[_Tick]) -> float:
+    """Return how many recognizers worked, on average, between the warm-up and the last request's begin."""
     first = next((t for t in ticks if t.begun >= _WARM_UP_SHARE and t.at_s > 0), ticks[0])
     last = ticks[-1]
     length_s = last.at_s - first.at_s
-    if length_s <= 0:
-        return 0.0, 0.0
-    return (last.heard_s - first.heard_s) / length_s, (last.worked_s - first.worked_s) / length_s / n_replicas
+    return (last.worked_s - first.worked_s) / length_s if length_s > 0 else 0.0
 
 
 def tracks_of(calibration: Calibration, lengths: set[float]) -> dict[float, list[Track]]:

@@ -142,11 +142,6 @@ class SimulatedService:
         return await task
 
     @property
-    def heard_s(self) -> float:
-        """Speech that the recognizers got through so far, some of it twice."""
-        return sum(r.engine.heard_s for r in self.recognizers.ever)
-
-    @property
     def worked_s(self) -> float:
         """What the recognizers have worked, all together."""
         return sum(r.engine.worked_s for r in self.recognizers.ever)

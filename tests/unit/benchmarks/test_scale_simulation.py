@@ -112,6 +112,14 @@ def test_a_deployment_that_is_full_says_so() -> None:
     assert simulate(calls) == ["answered", "answered", "ModelQueueFull"]
 
 
+def test_requests_that_are_refused_come_again_until_all_are_answered() -> None:
+    one_media_replica = replace(shape_of(CALIBRATION, 1), media=1)
+    crowd = Work(lengths={60.0: 1}, audio_hours=2, at_once=120, together=True)
+    outcome = run_work(CALIBRATION, one_media_replica, crowd)
+    assert outcome.sent_again > 0
+    assert (len(outcome.took_s), outcome.failed) == (120, {})
+
+
 def test_the_autoscaler_waits_before_it_follows_its_policy() -> None:
     async def run(loop: SimulatedLoop) -> list[tuple[float, int]]:
         engine = SimpleNamespace(meter=SimpleNamespace(stats=lambda: {"rate": 1.0}))
