@@ -67,7 +67,7 @@ def realtime_report(
         "each. Seconds from the sound to the message: from the beginning of speech to its first words, from the end "
         "of a word until it is final, from the end of speech until the utterance is; the borders of speech are those "
         f"of a voice detector over the whole recording. Utterances end after {utterance_end_ms} ms of silence. "
-        f"Our own sending was late by {max(level.latest_send_s for level in levels):.2f} s at most."
+        "Sent late: at most, by our own fault or because the service did not take the sound in time."
     )
     delays = Table(
         title="Delays",
@@ -81,6 +81,7 @@ def realtime_report(
             "utterance final p50",
             "p95",
             "utterances",
+            "sent late",
         ],
         rows=[_delay_row(level) for level in levels],
         note=note,
@@ -168,6 +169,7 @@ def _delay_row(level: Level) -> list[str]:
         *_p50_p95(delays.commit_s),
         *_p50_p95(delays.final_s),
         str(len(delays.final_s)),
+        number(level.latest_send_s),
     ]
 
 
