@@ -136,7 +136,7 @@ async def test_sound_as_base64_at_another_rate(socket_url: str, speech: np.ndarr
     ]
     heard = await talk_60db(socket_url, sound)
 
-    assert "lobster" in " ".join(m["text"] for m in heard.finals).lower()
+    assert "crayfish" in " ".join(m["text"] for m in heard.finals).lower()
     assert heard.last["billing_summary"]["total_duration_seconds"] == pytest.approx(4, abs=0.1)
 
 
