@@ -77,12 +77,10 @@ def draw_scale(numbers: Mapping[str, Any], path: Path) -> None:
 def draw_wave(numbers: Mapping[str, Any], path: Path) -> None:
     """Draw how replicas followed a load, and how long each request took by when it was sent."""
     with _axes(path, 2) as (replicas, requests):
-        end_s = max(
-            [at_s for at_s, _ in numbers["replicas"]] + [a["began_s"] + a["took_s"] for a in numbers["answers"]]
-        )
-        times = [at_s for at_s, _ in numbers["replicas"]] + [end_s]
+        times = [at_s for at_s, _ in numbers["replicas"]]
         counts = [n for _, n in numbers["replicas"]]
-        replicas.step(times, [*counts, counts[-1]], where="post", color=_BLUE)
+        end_s = max([*times, *(a["began_s"] + a["took_s"] for a in numbers["answers"])])
+        replicas.step([*times, end_s], [*counts, counts[-1]], where="post", color=_BLUE)
         replicas.set(xlabel="seconds", ylabel="recognizers", ylim=(0, None), title="Replicas")
         replicas.yaxis.get_major_locator().set_params(integer=True)
         for kind, colour in (("load", _ORANGE), ("short", _BLUE)):

@@ -59,7 +59,9 @@ async def measure_load(
     say: Say = lambda _: None,
 ) -> str:
     """Run the steps, write the report and return it as Markdown."""
-    with ahead_of_others():
+    with ahead_of_others() as ahead:
+        if not ahead:
+            say("the sender may not go before other processes: on a machine it shares it will be late")
         async with stage(url, diarize=load.diarize, patience_s=load.patience_s) as found:
             capacity = load.capacity or await _capacity(found, load, say)
             say(f"capacity: {capacity:.1f} audio-seconds a second")

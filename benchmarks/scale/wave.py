@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from benchmarks.common.own_service import Config, own_config, own_directory, run
 from benchmarks.common.percentiles import percentile
 from benchmarks.common.plots import draw_wave
 from benchmarks.common.report import RESULTS, Report, Table, number, write_report
+from serve_app.pipeline.fan_out import cancelling_group
 
 _RECOGNIZER = "recognizer-base"
 _SHORT_S = 5.0  # of the one request that is always under way
@@ -127,17 +128,13 @@ async def _course(client: HarkClient, wave: Wave, short: Path, say: Say) -> Cour
 
 
 @asynccontextmanager
-async def _beside(*work: Any) -> AsyncIterator[None]:
+async def _beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run endless work beside the block; what fails in it fails the block."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
+    async with cancelling_group() as group:
+        tasks = [group.create_task(each) for each in work]
         yield
-    finally:
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
 
 
 async def _watch(client: HarkClient, course: Course, now_s: Callable[[], float]) -> None:

@@ -28,6 +28,14 @@ class Replica(Generic[Engine]):
     leaves: bool = False  # takes no more calls
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How many calls a replica has at once, and how many wait for one with room."""
+
+    ongoing: int
+    queued: int
+
+
 @dataclass(kw_only=True)
 class Deployment(Generic[Engine]):
     """Calls go to the less busy of two replicas drawn by chance, as Serve's router has it."""
@@ -35,8 +43,7 @@ class Deployment(Generic[Engine]):
     loop: SimulatedLoop
     make: Callable[[], Engine]
     n_replicas: int
-    max_ongoing: int
-    max_queued: int
+    bounds: Bounds
     hop_s: float
     seed: int = 0
     replicas: list[Replica[Engine]] = field(default_factory=list)
@@ -70,7 +77,7 @@ class Deployment(Generic[Engine]):
     async def _chosen(self) -> Replica[Engine]:
         replica = self._less_busy()
         if replica is None:
-            if self.queued >= self.max_queued:
+            if self.queued >= self.bounds.queued:
                 raise ModelQueueFull("The queue in front of the model is full; try again shortly.", retry_after_s=2)
             self.queued += 1
             try:
@@ -83,7 +90,7 @@ class Deployment(Generic[Engine]):
         return replica
 
     def _less_busy(self) -> Replica[Engine] | None:
-        open_ones = [r for r in self.replicas if not r.leaves and r.ongoing < self.max_ongoing]
+        open_ones = [r for r in self.replicas if not r.leaves and r.ongoing < self.bounds.ongoing]
         if len(open_ones) <= 1:
             return open_ones[0] if open_ones else None
         return min(self._chance.sample(open_ones, 2), key=lambda r: r.ongoing)

@@ -7,6 +7,7 @@ import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from benchmarks.scale.simulation.calibration import Calibration
 from benchmarks.scale.simulation.clock import SimulatedLoop, account
-from benchmarks.scale.simulation.deployment import Deployment
+from benchmarks.scale.simulation.deployment import Bounds, Deployment
 from benchmarks.scale.simulation.engines import (
     OwnStore,
     SleepingDetector,
@@ -23,6 +24,7 @@ from benchmarks.scale.simulation.engines import (
     SleepingRecognizer,
     Track,
 )
+from configs.load import read_profile
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording, Span
 from serve_app.pipeline.settings import PipelineSettings
@@ -80,6 +82,13 @@ def ideal_rate(calibration: Calibration, *, max_batch: int) -> float:
     return calibration.audio_s / calibration.windows * max_batch / batch_s
 
 
+@cache
+def profile_bounds() -> dict[str, Bounds]:
+    """Return how many calls each of the embedded profile's deployments takes."""
+    deployments = read_profile("embedded")["applications"][0]["deployments"]
+    return {d["name"]: Bounds(ongoing=d["max_ongoing_requests"], queued=d["max_queued_requests"]) for d in deployments}
+
+
 class SimulatedService:
     """All deployments on one simulated loop; made inside it."""
 
@@ -87,19 +96,18 @@ class SimulatedService:
         self.loop = loop
         self.shape = shape
         self._calibration = calibration
+        bounds = profile_bounds()
         self.media = Deployment(
             make=lambda: SleepingMedia(calibration, loop),
             n_replicas=shape.media,
-            max_ongoing=8,
-            max_queued=100,
+            bounds=bounds["media"],
             loop=loop,
             hop_s=calibration.hop_s,
         )
         self.detectors = Deployment(
             make=lambda: SleepingDetector(calibration, loop),
             n_replicas=shape.detectors,
-            max_ongoing=16,
-            max_queued=500,
+            bounds=bounds["voice-detector"],
             loop=loop,
             hop_s=calibration.hop_s,
         )
@@ -108,16 +116,14 @@ class SimulatedService:
                 calibration, loop, max_batch=shape.max_batch, max_waiting=shape.max_waiting
             ),
             n_replicas=shape.recognizers,
-            max_ongoing=256,
-            max_queued=2000,
+            bounds=bounds["recognizer-base"],
             loop=loop,
             hop_s=calibration.hop_s,
         )
         self.diarizers = Deployment(
             make=lambda: SleepingDiarizer(calibration, loop),
             n_replicas=max(shape.diarizers, 1),
-            max_ongoing=8,
-            max_queued=2000,
+            bounds=bounds["diarizer"],
             loop=loop,
             hop_s=calibration.hop_s,
         )

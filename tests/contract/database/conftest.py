@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from job_world import World
 
 from serve_app.adapters.database import Database, EmbeddedPostgres
 from serve_app.ports.records import Account
@@ -89,3 +90,9 @@ def funded(database: Database) -> Callable[[int], Awaitable[Account]]:
         return account
 
     return make
+
+
+@pytest.fixture
+def world(database: Database, tmp_path: Path) -> World:
+    """Return jobs on the module's database."""
+    return World(database, tmp_path, claims_s=120.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +27,8 @@ from serve_app.ports.records import Account
 from serve_app.ports.speech import MediaFile, Progress, TranscribeEvent, TranscribeOptions
 from serve_app.transcript.model import Segment, Transcript, Word
 
+Funded = Callable[[int], Awaitable[Account]]
+"""Makes an account with a balance."""
 PAID = Plan(name="paid", charged=True)
 UNCHARGED = Plan(name="unlimited")
 QUICK = JobSettings(attempts=3, report_s=0.02, retry_base_s=0.01, patience_s=0.2, stalled_after_s=0.5)

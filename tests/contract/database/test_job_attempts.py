@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from job_world import QUICK, UNCHARGED, ChunkTranscriber, World, statuses_in_queue
+from job_world import QUICK, UNCHARGED, ChunkTranscriber, Funded, World, statuses_in_queue
 
 from serve_app.adapters.database import Database
 from serve_app.errors import (
@@ -19,14 +18,6 @@ from serve_app.errors import (
 )
 from serve_app.jobs.model import Job
 from serve_app.jobs.worker import TryAgain
-from serve_app.ports.records import Account
-
-Funded = Callable[[int], Awaitable[Account]]
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path, claims_s=120.0)
 
 
 async def silence(world: World, job: Job) -> None:

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from job_world import QUICK, ChunkTranscriber, World, spool
+from job_world import QUICK, ChunkTranscriber, Funded, World, spool
 
-from serve_app.adapters.database import Database
 from serve_app.adapters.database.backlog import job_backlog
 from serve_app.billing.prices import PriceList
 from serve_app.errors import CorruptMedia, ModelUnavailable
 from serve_app.jobs.worker import JobWorker, TryAgain
 from serve_app.ports import metrics
-from serve_app.ports.records import Account
 
 sys.path.append(str(Path(__file__).parents[2] / "unit"))
 from memory_meter import MemoryMeter
-
-Funded = Callable[[int], Awaitable[Account]]
 
 
 @pytest.fixture
 def meter() -> MemoryMeter:
     return MemoryMeter()
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path, claims_s=120.0)
 
 
 def measured_worker(world: World, meter: MemoryMeter, transcriber: ChunkTranscriber | None = None) -> JobWorker:

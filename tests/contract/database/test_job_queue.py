@@ -6,24 +6,16 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from job_world import World
+from job_world import Funded, World
 
-from serve_app.adapters.database import Database
 from serve_app.jobs.model import Job
-from serve_app.ports.records import Account
 
-Funded = Callable[[int], Awaitable[Account]]
 BOUNDED_S = 60.0
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path, claims_s=120.0)
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from job_world import PAID, QUICK, World, start, statuses_in_queue
+from job_world import PAID, QUICK, Funded, World, start, statuses_in_queue
 
 from serve_app.adapters.database import Database
 from serve_app.admission.plans import Plan
@@ -21,14 +20,6 @@ from serve_app.errors import (
     UploadMissing,
     ZeroBalance,
 )
-from serve_app.ports.records import Account
-
-Funded = Callable[[int], Awaitable[Account]]
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path, claims_s=120.0)
 
 
 async def test_a_started_job_is_queued_with_its_credits_reserved(world: World, funded: Funded) -> None:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from job_world import ChunkTranscriber, World, queue_rows, start, statuses_in_queue
+from job_world import ChunkTranscriber, Funded, World, queue_rows, start, statuses_in_queue
 
-from serve_app.adapters.database import Database
 from serve_app.errors import (
     Conflict,
     CorruptMedia,
 )
-from serve_app.ports.records import Account
-
-Funded = Callable[[int], Awaitable[Account]]
-
-
-@pytest.fixture
-def world(database: Database, tmp_path: Path) -> World:
-    return World(database, tmp_path, claims_s=120.0)
 
 
 async def test_short_jobs_go_before_long_ones_and_tenants_take_turns(world: World, funded: Funded) -> None:

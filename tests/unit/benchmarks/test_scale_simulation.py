@@ -13,7 +13,7 @@ import pytest
 from benchmarks.scale.plan_cost import growth
 from benchmarks.scale.simulation.calibration import AudioTime, Calibration
 from benchmarks.scale.simulation.clock import SimulatedLoop, simulate
-from benchmarks.scale.simulation.deployment import Autoscaler, Deployment
+from benchmarks.scale.simulation.deployment import Autoscaler, Bounds, Deployment
 from benchmarks.scale.simulation.engines import track_of
 from benchmarks.scale.simulation.scenarios import HOUR_S, MIX, Outcome, Wave, Work, run_wave, run_work
 from benchmarks.scale.simulation.service import COORDINATOR, SimulatedService, ideal_rate, shape_of
@@ -100,7 +100,7 @@ def test_a_wave_is_met_with_more_recognizers_and_left_with_fewer_and_no_request_
 
 def test_a_deployment_that_is_full_says_so() -> None:
     async def calls(loop: SimulatedLoop) -> list[str]:
-        own = Deployment(loop=loop, make=object, n_replicas=1, max_ongoing=1, max_queued=1, hop_s=0.01)
+        own = Deployment(loop=loop, make=object, n_replicas=1, bounds=Bounds(ongoing=1, queued=1), hop_s=0.01)
 
         async def use(_: object) -> str:
             await asyncio.sleep(1)
@@ -123,7 +123,7 @@ def test_requests_that_are_refused_come_again_until_all_are_answered() -> None:
 def test_the_autoscaler_waits_before_it_follows_its_policy() -> None:
     async def run(loop: SimulatedLoop) -> list[tuple[float, int]]:
         engine = SimpleNamespace(meter=SimpleNamespace(stats=lambda: {"rate": 1.0}))
-        own = Deployment(loop=loop, make=lambda: engine, n_replicas=1, max_ongoing=1, max_queued=1, hop_s=0)
+        own = Deployment(loop=loop, make=lambda: engine, n_replicas=1, bounds=Bounds(ongoing=1, queued=1), hop_s=0)
         wanted = lambda _: (3 if loop.time() < 60 else 1, {})  # noqa: E731
         scaler = Autoscaler(deployment=own, at_least=1, at_most=3, policy=wanted, start_s=5)  # type: ignore[arg-type]
         task = asyncio.create_task(scaler.run())
