@@ -117,6 +117,7 @@ class LocalRecognizer:
             compute_type=settings.compute_type,
             threads=settings.threads,
             beam_size=settings.beam_size,
+            pool_silence=settings.pool_silence,
         )
         self._work = WorkMeter()
         self._batcher = DrainingBatcher[Window, EncodedWindow, Recognition](

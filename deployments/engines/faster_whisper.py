@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deployments.engines.whisper_encoder import LONGEST_S, PooledEncoder
 from deployments.engines.whisper_prompts import WhisperPrompts
 from deployments.engines.whisper_windows import FRAMES_PER_SECOND, EncodedWindow, choose_language, encoded_s
 from deployments.engines.whisper_words import (
@@ -44,7 +45,8 @@ class FasterWhisperRecognizer:
     """One Whisper model. Not thread-safe: one call at a time.
 
     Encoding goes window by window (on a CPU a batch only spills the cache, and a caller can stop in between);
-    decoding takes a batch, since its matrices are thin.
+    decoding takes a batch, since its matrices are thin. `pool_silence`: chunks of up to 20 s that ask for a whole
+    window are encoded on the CPU by PooledEncoder, which raises ValueError where the weights do not allow it.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class FasterWhisperRecognizer:
         compute_type: str = "int8",
         threads: int = 1,
         beam_size: int = 5,
+        pool_silence: bool = False,
     ) -> None:
         import ctranslate2
         from faster_whisper import WhisperModel
@@ -67,20 +70,27 @@ class FasterWhisperRecognizer:
         self._from_array = ctranslate2.StorageView.from_array
         self._cpu = ctranslate2.Device.cpu if device != "cpu" else None
         self._beam_size = beam_size
+        self._pooled = PooledEncoder(Path(weights), threads=threads) if pool_silence else None
         self._prompts = WhisperPrompts(self._model)
         self._suppressed = self._prompts.suppressed()
         self.multilingual: bool = self._model.model.is_multilingual
 
     def encode(self, waveform: Waveform, options: RecognizeOptions) -> EncodedWindow:
         """Encode up to 30 s, and detect the language if the options leave it open."""
-        output = self._model.encode(self._features(waveform, options.window_s))
+        duration_s = len(waveform) / SAMPLE_RATE_HZ
+        if self._pooled and options.window_s >= WINDOW_S and duration_s <= LONGEST_S:
+            states = self._pooled.encode(self._log_mel(waveform), duration_s=duration_s)
+            output = self._from_array(states)
+        else:
+            output = self._model.encode(self._features(waveform, options.window_s))
+            states = np.array(output.to_device(self._cpu) if self._cpu else output)
         language, probability = options.language or "en", 1.0
         if options.language is None and self.multilingual:
             probabilities = self._language_probabilities(output, options.language_candidates)
             language, probability = choose_language(probabilities, options.language_hint)
         return EncodedWindow(
-            states=np.array(output.to_device(self._cpu) if self._cpu else output),
-            duration_s=len(waveform) / SAMPLE_RATE_HZ,
+            states=states,
+            duration_s=duration_s,
             language=language,
             language_probability=probability,
             options=options,
@@ -93,9 +103,12 @@ class FasterWhisperRecognizer:
     def _features(self, waveform: Waveform, window_s: float = WINDOW_S) -> npt.NDArray[np.float32]:
         """Return (1, n_mels, n_frames): the waveform, and silence up to the end of a window of at least `window_s`."""
         n_frames = round(encoded_s(len(waveform) / SAMPLE_RATE_HZ, window_s) * FRAMES_PER_SECOND)
-        features = self._model.feature_extractor(waveform, padding=160)[:, :n_frames]
-        padded: npt.NDArray[np.float32] = np.pad(features, ((0, 0), (0, n_frames - features.shape[1])))
-        return padded[None].astype(np.float32)
+        features = self._log_mel(waveform)[:, :n_frames]
+        return np.pad(features, ((0, 0), (0, n_frames - features.shape[1])))[None]
+
+    def _log_mel(self, waveform: Waveform) -> npt.NDArray[np.float32]:
+        features: npt.NDArray[np.float32] = self._model.feature_extractor(waveform, padding=160)
+        return features.astype(np.float32)
 
     def decode(self, windows: Sequence[EncodedWindow]) -> list[Recognition]:
         """Decode and align a batch; windows may differ in language, task and prompt."""

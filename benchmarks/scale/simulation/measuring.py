@@ -49,7 +49,12 @@ class MeasuredEngines:
         own = settings.recognizers[settings.substitute]
         weights = settings.weights_path(own.weights)
         self._recognizer = FasterWhisperRecognizer(
-            weights, device=own.device, compute_type=own.compute_type, threads=1, beam_size=own.beam_size
+            weights,
+            device=own.device,
+            compute_type=own.compute_type,
+            threads=1,
+            beam_size=own.beam_size,
+            pool_silence=own.pool_silence,
         )
         self._decoder, self._detector = PyAvDecoder(), SileroDetector()
         self._diarizer = None
