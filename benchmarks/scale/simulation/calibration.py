@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.common.report import RESULTS
-from serve_app.audio.plan import WINDOW_S
 
 CALIBRATION = RESULTS / "calibration.json"
 
@@ -30,7 +29,7 @@ class Calibration:
     recording: str
     audio_s: float
     encode_s: float  # a whole window, whatever is in it
-    short_encode: AudioTime  # a shorter one, by the speech in it
+    short_encode: AudioTime  # one of less, or with its silence pooled, by the speech in it
     identify_s: float  # the language of a window
     decode: dict[int, AudioTime]  # by windows in the batch
     residuals: tuple[float, ...]  # of decoding: measured / fitted, one a batch
@@ -54,8 +53,8 @@ class Calibration:
     def windows_per_hour(self) -> float:
         return self.windows / self.audio_s * 3600
 
-    def encode_time(self, audio_s: float, *, window_s: float) -> float:
-        return min(self.short_encode.of(audio_s), self.encode_s) if window_s < WINDOW_S else self.encode_s
+    def encode_time(self, audio_s: float) -> float:
+        return min(self.short_encode.of(audio_s), self.encode_s)
 
     def decode_time(self, n_windows: int, longest_s: float) -> float:
         """Return a batch's time; sizes that were not measured are in proportion to the largest that was."""

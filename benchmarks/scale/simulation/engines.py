@@ -128,7 +128,7 @@ class SleepingRecognizer:
         return {"en": 0.98, "de": 0.01}
 
     def _encode(self, window: _Window) -> _Window:
-        self._work(self._calibration.encode_time(window.chunk.duration_s, window_s=window.options.window_s))
+        self._work(self._calibration.encode_time(window.chunk.duration_s))
         return window
 
     def _decode(self, windows: Sequence[_Window]) -> list[Recognition]:

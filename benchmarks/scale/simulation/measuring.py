@@ -15,7 +15,7 @@ import numpy.typing as npt
 from benchmarks.common.dataset import Item
 from benchmarks.scale.simulation.calibration import Calibration
 from benchmarks.scale.simulation.fitting import Measured, fitted
-from serve_app.audio.plan import WINDOW_S, Chunk
+from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Recording, Span, read_span, sample_range
 from serve_app.audio.speech import with_context
 from serve_app.audio.windows import samples_needed
@@ -93,7 +93,7 @@ class MeasuredEngines:
     async def recognize(self, recording: Recording, chunk: Chunk, options: RecognizeOptions) -> Recognition:
         encode = partial(self._recognizer.encode, chunk.waveform(recording), options)
         window, cpu_s = await self._measured.alone(encode)
-        if options.window_s < WINDOW_S:
+        if window.is_short:
             self._measured.short_encode.append((chunk.duration_s, cpu_s))
         else:
             self._measured.encode_s.append(cpu_s)

@@ -44,8 +44,8 @@ def test_an_engine_that_was_kept_from_its_core_once_does_not_make_all_slow() -> 
 
 def test_a_short_chunk_is_encoded_by_its_length_and_never_dearer_than_a_window() -> None:
     found = fitted(measured(), ITEM, windows=12, batch=2)
-    assert found.encode_time(10, window_s=15) == pytest.approx(0.15)
-    assert found.encode_time(10, window_s=30) == found.encode_time(600, window_s=15) == 0.5
+    assert found.encode_time(10) == pytest.approx(0.15)
+    assert found.encode_time(600) == 0.5
 
 
 def test_costs_are_those_of_a_second_of_audio() -> None:
