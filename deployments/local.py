@@ -152,6 +152,8 @@ class LocalRecognizer:
         On a GPU it is a full batch: a card without room for one says so now, and the replica does not start.
         """
         self._infer(windows=1 if self._settings.device == "cpu" else self._settings.max_batch)
+        if self._settings.pool_silence:  # then that was one of two encoders
+            self._engine.encode(_noise(), RecognizeOptions(language="en", window_s=0.0))
 
     async def check_health(self) -> None:
         """Raise ModelUnavailable when the engine does not work any more."""

@@ -25,13 +25,14 @@ _LEAST_SILENCE_S = 1.0  # heard in full behind the chunk
 _STEP_S = 1.0  # chunks are rounded up to this, so that they can share a batch
 _STATES_PER_SECOND = FRAMES_PER_SECOND // 2
 _N_STATES = round(WINDOW_S * _STATES_PER_SECOND)
+_LARGEST_BYTES = 2**31 - 2**20  # of a graph, which is one protobuf message
 _MARGIN = 5  # states behind the last one heard in full: its neighbours see no edge
 
 
 class PooledEncoder:
     """The encoder of a Whisper model in CTranslate2's format, on CPUs. Not thread-safe.
 
-    Raises ValueError for a model whose weights are not stored as floating-point numbers.
+    Raises ValueError for a model whose weights are not stored as floating-point numbers, or too large for one graph.
     """
 
     def __init__(self, weights: Path, *, threads: int) -> None:
@@ -43,6 +44,8 @@ class PooledEncoder:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores have other work
         tensors = read_tensors(weights / "model.bin", prefix="encoder/")
+        if 4 * sum(tensor.size for tensor in tensors.values()) > _LARGEST_BYTES:
+            raise ValueError(f"the encoder in {weights} is too large to have its silence pooled")
         graph = encoder_graph(tensors, n_heads=int(tensors["num_heads"]))
         self._session = onnxruntime.InferenceSession(
             graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -60,8 +63,8 @@ class PooledEncoder:
         n_frames = 2 * (n_full + _MARGIN)
         heard = features[:, :n_frames]
         heard = np.pad(heard, ((0, 0), (0, n_frames - heard.shape[1])))
-        frames, positions, weights = _places(n_full)
-        given = {"features": heard[None], "frames": frames, "positions": positions, "weights": weights}
+        frames, positions, bias = _places(n_full)
+        given = {"features": heard[None], "frames": frames, "positions": positions, "attention_bias": bias}
         states: npt.NDArray[np.float32] = self._session.run(None, given)[0]
         return states
 
@@ -74,12 +77,12 @@ def heard_states(duration_s: float) -> int:
 def _places(
     n_full: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return which frame each state hears, where in the window it stands, and what attention to it counts."""
+    """Return which frame each state hears, where in the window it stands, and the bias of attention to it."""
     n_pooled = (_N_STATES - n_full) // POOL
     silent = n_full + _MARGIN // 2
     frames = np.concatenate([np.arange(n_full), np.full(n_pooled, silent)])
     positions = np.concatenate([np.arange(n_full), n_full + POOL // 2 + POOL * np.arange(n_pooled)])
     counts = np.ones(len(frames), dtype=np.float32)
     counts[n_full:] = POOL
-    weights = np.broadcast_to(np.log(counts), (1, 1, len(frames), len(frames)))
-    return frames, positions, np.ascontiguousarray(weights)
+    bias = np.broadcast_to(np.log(counts), (1, 1, len(frames), len(frames)))
+    return frames, positions, np.ascontiguousarray(bias)

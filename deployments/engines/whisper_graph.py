@@ -21,8 +21,8 @@ def encoder_graph(tensors: Tensors, *, n_heads: int) -> onnx.ModelProto:
     """Return a model from `features` to `states`, of the encoder's tensors by CTranslate2's names.
 
     `features` are (1, n_mels, n_frames); the frames that come out of the convolutions, half as many, are taken in the
-    order of `frames` (n,) and stand at `positions` (n,), up to 1,499. `weights` (1, 1, n, n) is added to the logarithms
-    of attention. `states` are (1, n, n_dims).
+    order of `frames` (n,) and stand at `positions` (n,), up to 1,499. `attention_bias` (1, 1, n, n) is added to the
+    attention scores. `states` are (1, n, n_dims).
     """
     return _Graph(tensors).encoder(n_heads)
 
@@ -52,7 +52,7 @@ class _Graph:
             helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, n_mels, None]),
             helper.make_tensor_value_info("frames", TensorProto.INT64, [None]),
             helper.make_tensor_value_info("positions", TensorProto.INT64, [None]),
-            helper.make_tensor_value_info("weights", TensorProto.FLOAT, [1, 1, None, None]),
+            helper.make_tensor_value_info("attention_bias", TensorProto.FLOAT, [1, 1, None, None]),
         ]
         outputs = [helper.make_tensor_value_info("states", TensorProto.FLOAT, None)]
         graph = helper.make_graph(self._nodes, "whisper-encoder", inputs, outputs, self._constants)
@@ -64,7 +64,7 @@ class _Graph:
         projected = self._linear(heard, f"{layer}/self_attention/linear_0")
         parts = [f"{layer}/{part}" for part in ("queries", "keys", "values")]
         self._add("Split", [projected], outputs=parts, axis=2, num_outputs=3)
-        mixed = self._add("MultiHeadAttention", [*parts, "", "", "weights"], domain=_RUNTIME, num_heads=n_heads)
+        mixed = self._add("MultiHeadAttention", [*parts, "", "", "attention_bias"], domain=_RUNTIME, num_heads=n_heads)
         x = self._add("Add", [x, self._linear(mixed, f"{layer}/self_attention/linear_1")])
         inner = self._linear(self._normalize(x, f"{layer}/ffn/layer_norm"), f"{layer}/ffn/linear_0")
         return self._add("Add", [x, self._linear(self._gelu(inner), f"{layer}/ffn/linear_1")])

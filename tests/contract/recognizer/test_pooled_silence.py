@@ -83,7 +83,7 @@ def test_without_pooling_the_graph_is_the_models_own_encoder(weights: Callable[[
         "features": features,
         "frames": places,
         "positions": places,
-        "weights": np.zeros((1, 1, 1500, 1500), dtype=np.float32),
+        "attention_bias": np.zeros((1, 1, 1500, 1500), dtype=np.float32),
     }
 
     assert session.run(None, given)[0] == pytest.approx(np.array(model.encode(features)), abs=0.05)
