@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from deployments.engines.diarization.engine import PyannoteDiarizer
+from deployments.engines.diarization.int8 import has_vnni
 from deployments.engines.diarization.turns import Diarization
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Span, Waveform
 from serve_app.audio.windows import samples_needed
@@ -199,6 +200,7 @@ def test_cancelled_work_stops_within_ten_seconds_of_audio(diarizer: PyannoteDiar
         assert len(polls) == stop_at
 
 
+@pytest.mark.skipif(not has_vnni(), reason="this CPU saturates on 8-bit integers: the engine keeps to floats here")
 def test_integers_hear_the_same_voices() -> None:
     from deployments.engines.diarization.features import centered, log_mel
     from deployments.engines.diarization.models import OnnxVoiceModels
