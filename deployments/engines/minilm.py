@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deployments.engines.onnx_session import open_session
+
 DIMENSIONS = 384
 MAX_TOKENS = 256  # what the model's authors cut texts to
 BATCH_TOKENS = 256  # padding included; on a CPU larger batches leave the cache: 1024 is a tenth slower, 4096 a third
@@ -24,21 +26,12 @@ class MiniLm:
     dimensions = DIMENSIONS
 
     def __init__(self, weights: Path, *, threads: int = 1, device: str = "cpu") -> None:
-        import onnxruntime
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(weights / "tokenizer.json"))
         self._tokenizer.no_padding()  # batches are made later, of texts of like length
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Waiting threads that spin take the cores of the other models.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        providers = ["CUDAExecutionProvider"] if device == "cuda" else []
-        self._session = onnxruntime.InferenceSession(
-            str(weights / "model.onnx"), options, providers=[*providers, "CPUExecutionProvider"]
-        )
+        self._session = open_session(weights / "model.onnx", threads=threads, device=device)
         self._inputs = {each.name for each in self._session.get_inputs()}
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deployments.engines.onnx_session import open_session
 from serve_app.audio.recording import Waveform
 from serve_app.audio.speech import CONTEXT_FRAMES, FRAME_SAMPLES, WINDOW_FRAMES
 from serve_app.errors import ClientCancelled
@@ -63,15 +64,7 @@ class SileroNetwork:
     """The network itself, on one core. Safe to use from many threads."""
 
     def __init__(self, model_path: str | None = None) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(
-            model_path or bundled_model_path(), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(Path(model_path or bundled_model_path()))
 
     def run(self, frames: npt.NDArray[np.float32], state: State) -> tuple[npt.NDArray[np.float32], State]:
         """Return (n_frames,) probabilities of (n_frames, 576) and the state after them."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments.engines.ctranslate2_file import read_tensors
+from deployments.engines.onnx_session import open_session
 from deployments.engines.whisper_graph import encoder_graph
 from deployments.engines.whisper_windows import FRAMES_PER_SECOND
 from serve_app.audio.plan import WINDOW_S
@@ -36,20 +37,11 @@ class PooledEncoder:
     """
 
     def __init__(self, weights: Path, *, threads: int) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores have other work
         tensors = read_tensors(weights / "model.bin", prefix="encoder/")
         if 4 * sum(tensor.size for tensor in tensors.values()) > _LARGEST_BYTES:
             raise ValueError(f"the encoder in {weights} is too large to have its silence pooled")
         graph = encoder_graph(tensors, n_heads=int(tensors["num_heads"]))
-        self._session = onnxruntime.InferenceSession(
-            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(graph.SerializeToString(), threads=threads)
 
     def encode(self, features: npt.NDArray[np.float32], *, duration_s: float) -> npt.NDArray[np.float32]:
         """Return the states (1, n, n_dims) of log-mel `features` (n_mels, n_frames) of a chunk: those of the chunk and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class _Graph:
         )
         for i in range(n_layers):
             x = self._layer(x, f"layer_{i}", n_heads)
-        self._add("Identity", [self._normalize(x, "layer_norm")], output="states")
+        self._add("Identity", [self._normalize(x, "layer_norm")], outputs=["states"])
         n_mels = self._tensors["conv1/weight"].shape[1]
         inputs = [
             helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, n_mels, None]),
@@ -99,12 +99,11 @@ class _Graph:
         operator: str,
         inputs: list[str],
         *,
-        output: str | None = None,
-        outputs: list[str] | None = None,
+        outputs: Sequence[str] = (),
         **attributes: Any,
     ) -> str:
         from onnx import helper
 
-        names = outputs or [output or f"{operator}-{len(self._nodes)}"]
+        names = outputs or [f"{operator}-{len(self._nodes)}"]
         self._nodes.append(helper.make_node(operator, inputs, names, **attributes))
         return names[0]

@@ -253,14 +253,19 @@ async def test_eight_at_once_get_their_own_answers(model: LanguageEngine, makes_
 
 
 async def test_a_full_queue_turns_callers_away_and_answers_the_others(model: LanguageEngine) -> None:
-    room = PARALLEL + MAX_QUEUE
-    asked = [model.generate(user("Hello"), GenerateOptions(max_tokens=8)) for _ in range(room + 3)]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
+    at_work = [asyncio.create_task(model.generate(STORY, LONG)) for _ in range(PARALLEL)]
+    await seconds_until(lambda: running(model) == PARALLEL, patience_s=60)
+    short = GenerateOptions(max_tokens=8)
+    asking = [asyncio.create_task(model.generate(user("Hello"), short)) for _ in range(MAX_QUEUE + 3)]
+    await seconds_until(lambda: sum(task.done() for task in asking) == 3, patience_s=30)
+    for task in at_work:
+        task.cancel()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, ModelQueueFull)]
 
     assert len(refused) == 3
     assert all(fault.retry_after_s for fault in refused)
-    assert sum(isinstance(answer, Generation) for answer in answers) == room
+    assert sum(isinstance(answer, Generation) for answer in answers) == MAX_QUEUE
 
 
 # Letting go

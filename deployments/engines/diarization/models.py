@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from deployments.engines.onnx_session import open_session
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,21 +49,11 @@ class OnnxVoiceModels:
 
     def __init__(self, *, weights_dir: Path, threads: int, integers: bool | None = None) -> None:
         import onnx
-        import onnxruntime
         from onnx import numpy_helper
 
         from deployments.engines.diarization import int8
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the cores have other work
-
-        def session(model: bytes) -> onnxruntime.InferenceSession:
-            return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-        self._segmentation = session((weights_dir / SEGMENTATION_FILE).read_bytes())
+        self._segmentation = open_session(weights_dir / SEGMENTATION_FILE, threads=threads)
         embedding = onnx.load(weights_dir / EMBEDDING_FILE)
         weights = {
             tensor.name: numpy_helper.to_array(tensor)
@@ -76,7 +68,7 @@ class OnnxVoiceModels:
         cut = onnx.utils.Extractor(embedding).extract_model([embedding.graph.input[0].name], [pooled])
         if int8.has_vnni() if integers is None else integers:
             cut = int8.quantized(cut, int8.measured_ranges())
-        self._trunk = session(cut.SerializeToString())
+        self._trunk = open_session(cut.SerializeToString(), threads=threads)
 
     def segment(self, windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return np.asarray(self._segmentation.run(None, {"input": windows[:, None]})[0])
