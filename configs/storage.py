@@ -23,7 +23,7 @@ class DatabaseSettings(Settings):
 
     url: str | None = Field(default=None, repr=False)
     pool_size: int = Field(default=8, ge=1)  # connections of each ingress replica and job worker
-    patience_s: float = Field(default=10.0, ge=0)  # requests wait for so long, from the beginning of an outage
+    patience_s: float = Field(default=30.0, ge=0)  # requests wait for so long, from the beginning of an outage
 
 
 class S3Options(Settings):

@@ -117,8 +117,7 @@ def _database_pid(target: Target) -> int | None:
 
 
 def _live_change(target: Target) -> Sequence[int]:
-    target.config = changed_live(target.config)
-    target.deployed.deploy(target.config)
+    target.deployed.deploy(changed_live(target.config))  # the next change takes it back
     return ()
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from benchmarks.common.job_client import JobRun
 from benchmarks.common.report import Report, Table, number
-from benchmarks.nodes.traffic import OK, WRONG, Asked, Patience
+from benchmarks.nodes.traffic import OK, UNSTORED, WRONG, Asked, Patience
 
 _CLIENTS: tuple[Patience, ...] = ("plain", "as told")
 
@@ -118,7 +118,7 @@ def _row(happening: Happening, asked: Sequence[Asked]) -> list[str]:
     return [
         happening.what,
         str(sum(each.began_s <= happening.began_s < each.ended_s for each in asked)),
-        str(sum(each.outcome == OK for each in ended)),
+        str(sum(each.outcome in (OK, UNSTORED) for each in ended)),
         str(failed["plain"]),
         str(sum(len(each.outcomes) > 1 for each in ended)),
         str(failed["as told"]),

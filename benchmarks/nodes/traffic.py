@@ -16,9 +16,11 @@ from benchmarks.common.job_client import comparable
 Patience = Literal["plain", "as told"]
 """Whether a client takes the first answer for the last, or sends again once, as docs/api.md tells it to."""
 
-OK, WRONG = "ok", "another transcript"
+OK, UNSTORED, WRONG = "ok", "the transcript, not stored", "another transcript"
+ANSWERED = frozenset({OK, UNSTORED, WRONG})
 _PAUSE_S = 1.0  # before sending again what broke without a Retry-After, and after a failure
 _DEADLINE_S = 120.0
+_UNSTORED_WARNING = "not_stored"  # the service could not keep it and says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Sent:
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
-    """One request, sent again or not. `outcomes` has OK, WRONG, or what failed, of each time it was sent."""
+    """One request, sent again or not. `outcomes` has one of ANSWERED, or what failed, of each time it was sent."""
 
     patience: Patience
     name: str
@@ -50,7 +52,7 @@ class Asked:
 
     @property
     def failed(self) -> bool:
-        return self.outcome not in (OK, WRONG)
+        return self.outcome not in ANSWERED
 
     @property
     def took_s(self) -> float:
@@ -110,7 +112,19 @@ class Client:
     def _judged(self, thing: Sent, answer: Answer) -> str:
         if answer.fault is not None:
             return answer.fault
-        return OK if answer.transcript == self._undisturbed[thing.name] else WRONG
+        given, warned = _without_warning(answer.transcript or {}, _UNSTORED_WARNING)
+        if given != self._undisturbed[thing.name]:
+            return WRONG
+        return UNSTORED if warned else OK
+
+
+def _without_warning(transcript: dict[str, Any], code: str) -> tuple[dict[str, Any], bool]:
+    """Return a transcript without one of its warnings, and whether it had it."""
+    warnings = transcript.get("warnings", [])
+    left = [warning for warning in warnings if warning["code"] != code]
+    if len(left) == len(warnings):
+        return transcript, False
+    return {**transcript, "warnings": left}, True
 
 
 async def sent(http: httpx.AsyncClient, thing: Sent) -> Answer:

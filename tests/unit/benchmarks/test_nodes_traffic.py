@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from benchmarks.nodes import traffic
-from benchmarks.nodes.traffic import OK, WRONG, Asked, Client, Patience, Sent
+from benchmarks.nodes.traffic import OK, UNSTORED, WRONG, Asked, Client, Patience, Sent
 
 WORDS = Sent(name="words", content=b"sound", fields={"diarize": "false"})
 STREAM = Sent(name="stream", content=b"sound", fields={"stream": "true"})
@@ -64,6 +64,16 @@ async def asked(
 async def test_an_answer_is_compared_with_the_undisturbed_one() -> None:
     assert (await asked(GOOD)).outcomes == [OK]
     assert (await asked(httpx.Response(200, json={"text": "Hell"}))).outcomes == [WRONG]
+
+
+async def test_an_answer_that_was_not_stored_is_told_from_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    other, unstored = {"code": "other"}, {"code": "not_stored"}
+    monkeypatch.setitem(TRANSCRIPT, "warnings", [other])
+    warned = [other, unstored]
+
+    assert (await asked(httpx.Response(200, json={**TRANSCRIPT, "warnings": warned}))).outcomes == [UNSTORED]
+    assert (await asked(httpx.Response(200, json={"text": "Hell", "warnings": warned}))).outcomes == [WRONG]
+    assert (await asked(httpx.Response(200, json={**TRANSCRIPT, "warnings": warned[1:]}))).outcomes == [WRONG]
 
 
 async def test_a_client_sends_again_once_after_the_time_it_is_told(paused_s: list[float]) -> None:
