@@ -43,7 +43,7 @@ class Load:
     diarize: bool
     capacity: float | None  # audio-seconds a second; None: measure it first
     capacity_s: float = 45.0
-    rest_s: float = 30.0  # after the last answer, before what is held at rest is counted
+    rest_s: float = 90.0  # after the last answer; longer than connections to the database may idle
     patience_s: float = 900.0
     deadlines: Deadlines = field(default_factory=Deadlines)
 

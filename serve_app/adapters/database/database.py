@@ -62,7 +62,7 @@ class Database(Transaction):
 
     `url` is libpq's, e.g. postgresql://user:password@host/name. At most `pool_size` connections are open; a call waits
     `pool_timeout_s` for one, then `statement_timeout_s` for its statement, of which `lock_timeout_s` for locks. In the
-    first `patience_s` of an outage callers wait for its end.
+    first `patience_s` of an outage callers wait for its end. Connections that nobody needed for `idle_s` are closed.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Database(Transaction):
         pool_timeout_s: float = 5.0,
         statement_timeout_s: float = 10.0,
         lock_timeout_s: float = 5.0,
+        idle_s: float = 60.0,
         patience_s: float = 0.0,
     ) -> None:
         from sqlalchemy.ext.asyncio import create_async_engine
@@ -80,7 +81,8 @@ class Database(Transaction):
         self.url = sqlalchemy_url(url)
         session = (
             f"-c timezone=UTC -c statement_timeout={round(statement_timeout_s * 1000)} "
-            f"-c lock_timeout={round(lock_timeout_s * 1000)} -c idle_in_transaction_session_timeout=30000"
+            f"-c lock_timeout={round(lock_timeout_s * 1000)} -c idle_in_transaction_session_timeout=30000 "
+            f"-c idle_session_timeout={round(idle_s * 1000)}"  # by the server: the pool itself only closes when asked
         )
         self._engine = create_async_engine(
             self.url,
@@ -89,6 +91,7 @@ class Database(Transaction):
             max_overflow=0,
             pool_timeout=pool_timeout_s,
             pool_pre_ping=True,
+            pool_use_lifo=True,  # those that a peak needed become idle
             pool_recycle=1800,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": session},
         )

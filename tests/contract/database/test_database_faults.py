@@ -20,6 +20,9 @@ KILL = (
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
+SLOW_PID = "SELECT pg_backend_pid() FROM pg_sleep(0.05)"
+ALIVE = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(:pids)"
+
 
 async def test_the_pool_recovers_when_all_its_connections_were_killed(
     database: Database, other_replica: Database
@@ -90,6 +93,15 @@ async def test_connections_killed_under_load_leave_a_balance_that_the_sweeper_se
     captures = [line for line in lines if line.kind == "capture"]
     assert len(captures) >= outcomes.count(None)
     assert await other_replica.ledger.balance(account.id) == 1000 - sum(line.credits for line in captures)
+
+
+async def test_connections_that_nobody_needs_are_closed_and_made_again(url: str, database: Database) -> None:
+    async with Database(url, idle_s=2) as after_a_peak:
+        peak = await asyncio.gather(*(after_a_peak.sql.value(SLOW_PID) for _ in range(4)))
+        async with asyncio.timeout(30):
+            while await database.sql.value(ALIVE, pids=peak):
+                await database.ping()
+        await after_a_peak.ping()
 
 
 async def test_a_full_pool_is_a_503_in_time(url: str) -> None:
