@@ -30,7 +30,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
 
 @pytest.fixture(scope="session")
 def meeting() -> bytes:
-    """Five minutes of a meeting: several lanes for the recognizers and several stretches for the diarizers."""
+    """Four minutes of a meeting: several lanes for the recognizers and several stretches for the diarizers."""
     return repeated_meeting(3)
 
 

@@ -31,17 +31,6 @@ def expected(service: OwnService, recording: bytes) -> dict[str, Any]:
     return service.transcript(recording)
 
 
-@pytest.fixture(scope="session")
-def long_recording() -> bytes:
-    """Five and a half minutes, six credits: a quick machine is not done with it before a replica is killed."""
-    return repeated_meeting(4)
-
-
-@pytest.fixture(scope="session")
-def expected_of_long(service: OwnService, long_recording: bytes) -> dict[str, Any]:
-    return service.transcript(long_recording)
-
-
 def test_a_job_gives_the_transcript_of_a_request_and_is_charged_once(
     tenant: Tenant, recording: bytes, expected: dict[str, Any]
 ) -> None:
@@ -59,19 +48,19 @@ def test_a_job_gives_the_transcript_of_a_request_and_is_charged_once(
 
 @pytest.mark.parametrize("deployment", ["job-worker", "ingress", "recognizer-base", "media"])
 def test_a_job_survives_the_death_of_a_replica(
-    tenant: Tenant, long_recording: bytes, expected_of_long: dict[str, Any], deployment: str
+    tenant: Tenant, meeting: bytes, undisturbed: dict[str, Any], deployment: str
 ) -> None:
     victims = tenant.service.replicas(deployment)
     assert victims
-    job_id = tenant.begin(long_recording)
+    job_id = tenant.begin(meeting)
     tenant.wait(job_id, lambda job: job["progress"] > 0.2)
     for victim in victims:
         victim.kill()
-    assert tenant.finished(job_id) == expected_of_long
+    assert tenant.finished(job_id) == undisturbed
     assert tenant.job(job_id)["attempts"] == (2 if deployment == "job-worker" else 1)
     tenant.service.wait_until_ready({})
     assert tenant.ledger() == {"grant": 1, "reserve": 1, "capture": 1}
-    assert tenant.balance() == 94
+    assert tenant.balance() == 95  # a credit for each minute of four and a bit
 
 
 def test_a_job_survives_the_death_of_the_database(tenant: Tenant, recording: bytes, expected: dict[str, Any]) -> None:
