@@ -30,8 +30,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
 
 @pytest.fixture(scope="session")
 def meeting() -> bytes:
-    """Four minutes of a meeting: several lanes for the recognizers and several stretches for the diarizers."""
-    return repeated_meeting(3)
+    """Three minutes of a meeting: several lanes for the recognizers and several stretches for the diarizers."""
+    return repeated_meeting(2)
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_a_job_survives_the_death_of_a_replica(
     assert tenant.job(job_id)["attempts"] == (2 if deployment == "job-worker" else 1)
     tenant.service.wait_until_ready({})
     assert tenant.ledger() == {"grant": 1, "reserve": 1, "capture": 1}
-    assert tenant.balance() == 95  # a credit for each minute of four and a bit
+    assert tenant.balance() == 97
 
 
 def test_a_job_survives_the_death_of_the_database(tenant: Tenant, recording: bytes, expected: dict[str, Any]) -> None:
