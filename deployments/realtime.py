@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import serve
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from serve_app.ports.streaming import VoiceListener
 
 MAIN_APP = "hark"  # whose recognizers are used
-_LOOK_EVERY_S = 0.05  # Serve cuts sockets off a second after it has decided to stop a replica
+_LOOK_EVERY_S = 0.05  # Serve closes the listener a second after it has decided to stop a replica
 
 
 class LocalListener:
@@ -140,7 +140,17 @@ async def _drain_when_told(app: SocketApp) -> None:
     actors = getattr(ray._private.worker.global_worker, "actors", {})
     while True:
         for actor in list(actors.values()):
-            if getattr(getattr(actor, "_replica_impl", None), "_shutting_down", False):
+            replica = getattr(actor, "_replica_impl", None)
+            if getattr(replica, "_shutting_down", False):
+                _keep_sockets(replica)
                 app.drain()
                 return
         await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _keep_sockets(replica: Any) -> None:
+    """Let the listener be, which Serve closes before it waits for what runs: uvicorn would close every open socket
+    with it, before the last words were told. New sockets are refused by the application, and Serve closes the
+    listener again once no session is left.
+    """
+    replica._stop_accepting_direct_ingress = lambda: None
