@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-from rich.console import Console
+
+from serve_app.cli.faults import print_fault
 
 if TYPE_CHECKING:
     from configs.settings import AppSettings
@@ -18,8 +19,6 @@ Result = TypeVar("Result")
 ProfileOption = Annotated[
     str, typer.Option(envvar="HARK_PROFILE", help="A shipped profile (embedded, gpu) or a Serve config file.")
 ]
-
-console = Console(stderr=True)
 
 
 def with_database(profile: str, work: Callable[[Database], Awaitable[Result]]) -> Result:
@@ -33,9 +32,9 @@ def with_database(profile: str, work: Callable[[Database], Awaitable[Result]]) -
     try:
         return in_database(app_settings(read_profile(profile)), work)
     except SpeechError as fault:
-        console.print(f"[red]{fault.message}[/]")
+        print_fault(fault.message)
     except (ServerError, FileNotFoundError, ValidationError, ValueError) as fault:
-        console.print(f"[red]{fault}[/]")
+        print_fault(fault)
     raise typer.Exit(1)
 
 

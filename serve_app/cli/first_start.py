@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from serve_app.cli.database import console, in_database
+from rich.console import Console
+
+from serve_app.cli.database import in_database
 
 if TYPE_CHECKING:
     from configs.settings import AppSettings
@@ -27,7 +29,8 @@ def running_database(settings: AppSettings) -> Iterator[None]:
     try:
         key = in_database(settings, _first_admin_key)
         if key is not None:
-            console.print(f"The admin's API key, shown this once (`hark keys create` makes others): [bold]{key}[/]")
+            told = f"The admin's API key, shown this once (`hark keys create` makes others): [bold]{key}[/]"
+            Console(stderr=True).print(told, soft_wrap=True)
         yield
     finally:
         if server is not None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from configs.weights import WeightsRegistry, load_registry
 from serve_app.adapters import weights
 from serve_app.adapters.weights import PullProgress, WeightsError, WeightSet
+from serve_app.cli.faults import print_fault
 
 DEFAULT_PROFILE = "embedded"
 
@@ -172,7 +173,7 @@ def _chosen(
 
 
 def _refused(fault: WeightsError) -> typer.Exit:
-    Console(stderr=True).print(f"[red]{escape(str(fault))}[/]", highlight=False, soft_wrap=True)
+    print_fault(fault)
     return typer.Exit(1)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from serve_app.cli.faults import print_fault
 from serve_app.cli.serve_environment import serve_environment
 from serve_app.cli.targets import prometheus_targets, write_targets
 from serve_app.cli.tracing import NoExporter, tracing_environment
@@ -59,7 +60,7 @@ def serve(
         config = read_profile(profile)
         settings = app_settings(config)
     except (FileNotFoundError, ValidationError) as fault:
-        console.print(f"[red]{fault}[/]")
+        print_fault(fault)
         raise typer.Exit(2) from fault
     _listen_on(config, host, port)
     if not _weights_are_there(settings.weight_sets(), settings.data_path()):
@@ -73,7 +74,7 @@ def serve(
         with running_database(settings):
             code = _run(config, address, stop, transcribe)
     except (ServerError, SpeechError) as fault:
-        console.print(f"[red]{fault}[/]")
+        print_fault(fault)
         raise typer.Exit(1) from fault
     raise typer.Exit(code)
 
@@ -87,7 +88,7 @@ def _tracing() -> dict[str, str]:
     try:
         return tracing_environment(os.environ)
     except NoExporter as fault:
-        console.print(str(fault), style="red", markup=False)
+        print_fault(fault)
         raise typer.Exit(2) from fault
 
 

@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
+from serve_app.cli.faults import print_fault
 from serve_app.cli.overview import DeploymentRow, Overview, overview
 from serve_app.cli.scrape import Sample, scrape
 
@@ -44,7 +45,7 @@ def status(
                 return
             _watch(client, api_key, first, every_s)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
-        console.print(f"Nothing that is Hark answers at {url} ({type(fault).__name__}).", style="red", markup=False)
+        print_fault(f"Nothing that is Hark answers at {url} ({type(fault).__name__}).")
         raise typer.Exit(1) from fault
     except KeyboardInterrupt:
         raise typer.Exit(0) from None

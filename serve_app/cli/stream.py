@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from serve_app.cli.faults import print_fault
+
 _SOURCES = "A recording, - for PCM (s16le, 16 kHz, mono), or the microphone."
 DEFAULT_URL = "http://127.0.0.1:8000"
 RATE_HZ = 16_000
@@ -56,7 +58,7 @@ def stream(
     try:
         asyncio.run(_caption(address, source, api_key=api_key, at_pace=not fast and source not in ("-", "mic")))
     except (StreamingError, OSError) as fault:
-        Console(stderr=True).print(f"[red]failed[/] {fault}", highlight=False)
+        print_fault(f"failed {fault}")
         raise typer.Exit(1) from fault
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from hashlib import sha512
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +29,7 @@ from serve_app.ports.language import ChatMessage, GenerateOptions, Generation, T
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 PARALLEL, MAX_QUEUE, CONTEXT_TOKENS = 8, 8, 2048
+NARROW_TOKENS = 256
 MODELS = {
     "llama.cpp": ("xllamacpp", "qwen2.5-coder-1.5b-instruct-q4"),
     "vllm": ("vllm", "smollm2-135m-instruct-q4"),
@@ -52,16 +53,29 @@ ODD_TEXTS = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=list(MODELS))
 async def model(request: pytest.FixtureRequest, weights: Callable[[str], Path]) -> AsyncIterator[LanguageEngine]:
-    package, name = MODELS[request.param]
+    async with opened(request.param, weights, context_tokens=CONTEXT_TOKENS) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture(loop_scope="module", params=list(MODELS))
+async def narrow_model(request: pytest.FixtureRequest, weights: Callable[[str], Path]) -> AsyncIterator[LanguageEngine]:
+    """A model whose window is filled in seconds."""
+    async with opened(request.param, weights, context_tokens=NARROW_TOKENS) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def opened(kind: str, weights: Callable[[str], Path], *, context_tokens: int) -> AsyncIterator[LanguageEngine]:
+    package, name = MODELS[kind]
     if find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
     options = LanguageModelOptions(
-        engine=request.param,
+        engine=kind,
         weights=name,
         parallel=PARALLEL,
         max_queue=MAX_QUEUE,
-        context_tokens=CONTEXT_TOKENS,
-        cache_tokens=PARALLEL * CONTEXT_TOKENS,
+        context_tokens=context_tokens,
+        cache_tokens=PARALLEL * context_tokens,
     )
     engine = await asyncio.to_thread(open_engine, options, weights(name))
     yield engine
@@ -182,12 +196,13 @@ async def test_a_seed_gives_the_same_answer_again_and_another_one_another(model:
     assert first.text != other.text
 
 
-async def test_without_a_limit_an_answer_may_fill_the_window(model: LanguageEngine) -> None:
-    filler = " ".join(["word"] * 1900)
-    answer = await model.generate(user(f"{filler} Write a very long story."), GenerateOptions(temperature=0.8, seed=1))
+async def test_without_a_limit_an_answer_may_fill_the_window(narrow_model: LanguageEngine) -> None:
+    filler = " ".join(["word"] * (NARROW_TOKENS // 2))
+    story = user(f"{filler} Write a very long story.")
+    answer = await narrow_model.generate(story, GenerateOptions(temperature=0.8, seed=1))
 
-    assert answer.prompt_tokens > 1900
-    assert answer.prompt_tokens + answer.completion_tokens <= CONTEXT_TOKENS
+    assert answer.prompt_tokens > NARROW_TOKENS // 2
+    assert answer.prompt_tokens + answer.completion_tokens <= NARROW_TOKENS
 
 
 async def test_no_message_is_no_request(model: LanguageEngine) -> None:
