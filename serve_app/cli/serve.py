@@ -9,23 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from serve_app.cli.applications import end_applications, wait_until_running
 from serve_app.cli.faults import print_fault
 from serve_app.cli.serve_environment import serve_environment
 from serve_app.cli.targets import prometheus_targets, write_targets
 from serve_app.cli.tracing import NoExporter, tracing_environment
 
 if TYPE_CHECKING:
-    from ray.serve.schema import ApplicationStatusOverview, ServeDeploySchema
-
-START_S = 280.0
-END_SESSIONS_S = 20.0
+    from ray.serve.schema import ServeDeploySchema
 
 console = Console(stderr=True)
 
@@ -128,7 +125,7 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         if address is not None and not os.environ.get("HARK_DATABASE_URL") and _n_nodes() > 1:
             console.print("[yellow]Several nodes need one database: set HARK_DATABASE_URL.[/]")
         _deploy(schema)
-        if not _wait_until_running(stop):
+        if not wait_until_running(stop, console):
             return 1 if not stop.is_set() else 130
         if address is None:
             _tell_prometheus()
@@ -143,7 +140,7 @@ def _run(config: dict[str, Any], address: str | None, stop: threading.Event, fir
         console.print("Stopping…")
         return 0
     finally:
-        _end_sessions([application.name for application in schema.applications[1:]])
+        end_applications([application.name for application in schema.applications[1:]])
         ray_serve.shutdown()
         ray.shutdown()
 
@@ -155,21 +152,6 @@ def _tell_prometheus() -> None:
     port = os.environ.get("RAY_SERVE_HAPROXY_METRICS_PORT")
     targets = prometheus_targets(nodes, haproxy_port=int(port) if port else None)
     write_targets(Path(os.environ["HARK_DATA_DIR"]), targets)
-
-
-def _end_sessions(applications: list[str]) -> None:
-    """Stop the applications of sockets first: sessions end with what they have heard while the proxy still stands."""
-    from ray import serve as ray_serve
-
-    for name in applications:
-        with suppress(Exception):  # the rest is stopped anyway
-            ray_serve.delete(name, _blocking=False)
-    deadline_s = time.monotonic() + END_SESSIONS_S
-    while applications and time.monotonic() < deadline_s:
-        with suppress(Exception):
-            if not set(applications) & set(ray_serve.status().applications):
-                return
-        time.sleep(0.1)
 
 
 def _transcribe(path: Path, url: str, stop: threading.Event) -> None:
@@ -195,38 +177,6 @@ def _deploy(schema: ServeDeploySchema) -> None:
         grpc_options=gRPCOptions(**schema.grpc_options.model_dump()),
     )
     client.deploy_apps(schema, _blocking=False)
-
-
-def _wait_until_running(stop: threading.Event) -> bool:
-    from ray import serve as ray_serve
-
-    deadline = time.monotonic() + START_S
-    with console.status("Loading models…") as line:
-        while time.monotonic() < deadline and not stop.is_set():
-            applications = ray_serve.status().applications.values()
-            failed = [application for application in applications if cannot_start(application)]
-            if failed:
-                console.print(f"[red]The service could not start:[/] {failed[0].message}", markup=False)
-                return False
-            if applications and all(a.status == "RUNNING" for a in applications):
-                return True
-            waiting = [n for a in applications for n, d in a.deployments.items() if d.status != "HEALTHY"]
-            line.update(f"Loading models… waiting for {', '.join(sorted(waiting)) or 'Serve'}")
-            stop.wait(0.2)
-    if not stop.is_set():
-        console.print(f"[red]The service was not ready within {START_S:g} s.[/]")
-    return False
-
-
-def cannot_start(application: ApplicationStatusOverview) -> bool:
-    """Tell whether an application failed in a way that waiting does not mend.
-
-    Serve also calls a deployment failed whose replica died after it had started; that one it replaces.
-    """
-    bad = {"DEPLOY_FAILED", "UNHEALTHY"}
-    failed = [deployment for deployment in application.deployments.values() if deployment.status in bad]
-    only_died = failed and all(deployment.status_trigger == "HEALTH_CHECK_FAILED" for deployment in failed)
-    return application.status in bad and not only_died
 
 
 def _n_nodes() -> int:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from serve_app.cli.serve import cannot_start
+from serve_app.cli.applications import cannot_start
 
 
-def application(status: str, **deployments: tuple[str, str]) -> SimpleNamespace:
-    found = {name: SimpleNamespace(status=s, status_trigger=trigger) for name, (s, trigger) in deployments.items()}
-    return SimpleNamespace(status=status, deployments=found)
+def application(status: str, **deployments: tuple[str, str]) -> dict[str, Any]:
+    found = {name: {"status": s, "status_trigger": trigger} for name, (s, trigger) in deployments.items()}
+    return {"status": status, "deployments": found}
 
 
 @pytest.mark.parametrize("status", ["DEPLOY_FAILED", "UNHEALTHY"])
