@@ -14,8 +14,8 @@ run: $(VENV)/.installed
 ## Every test: unit, contract on real weights, and acceptance on running services, one at a time: a run ends its own.
 test: $(VENV)/.installed-dev
 	$(BIN)/hark models pull
-	@set -e; for suite in "tests/unit tests/operations" tests/contract tests/browser tests/acceptance tests/realtime \
-	    tests/accounts tests/serve; do echo "pytest $$suite"; $(BIN)/pytest $$suite; done
+	@set -e; for suite in "tests/unit tests/operations -n 2" "tests/contract -n 2 --dist loadfile" tests/browser \
+	    tests/acceptance tests/realtime tests/accounts tests/serve; do echo "pytest $$suite"; $(BIN)/pytest $$suite; done
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/unit

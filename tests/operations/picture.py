@@ -146,7 +146,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="hark-picture-") as directory,
-        own_profile() as profile,
+        own_profile(sockets=True) as profile,
         running(profile) as service,
         prometheus(profile.parent / "data" / "prometheus_targets.json", Path(directory)) as url,
     ):

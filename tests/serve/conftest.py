@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import OwnService, raylet_behind, repeated_meeting
+from cluster import OwnService, drop_sockets, raylet_behind, repeated_meeting
 
 from benchmarks.common.own_service import fix_replicas
 from configs.load import read_profile
@@ -23,6 +23,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
     config = read_profile("embedded")
     fix_replicas(config, RECOGNIZER, 2)
     fix_replicas(config, "diarizer", 2)
+    drop_sockets(config)
     profile.write_text(yaml.safe_dump(config), encoding="utf-8")
     with started_service((sys.executable, "-m", "serve_app.cli", "serve", "--profile", str(profile))) as url:
         yield OwnService(url=url, profile=profile, raylet=raylet_behind(url))

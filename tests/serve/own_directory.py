@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from cluster import OwnService, raylet_behind
+from cluster import OwnService, drop_sockets, raylet_behind
 
 from benchmarks.common.own_service import fix_replicas, own_config, own_directory, write_config
 from configs.storage import embedded_server
@@ -21,13 +21,15 @@ GONE_S = 20.0
 
 
 @contextmanager
-def own_profile(**args: Any) -> Iterator[Path]:
+def own_profile(*, sockets: bool = False, **args: Any) -> Iterator[Path]:
     """Write the embedded profile, with these `args` beside its own, over a fresh data directory with all weights."""
     with own_directory() as directory:
         config = own_config(directory)
         for name, n_replicas in {"recognizer-base": 2, "diarizer": 1}.items():
             fix_replicas(config, name, n_replicas)
         config["applications"][0]["args"] |= args
+        if not sockets:
+            drop_sockets(config)
         yield write_config(config, directory)
 
 

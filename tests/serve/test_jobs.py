@@ -48,19 +48,19 @@ def test_a_job_gives_the_transcript_of_a_request_and_is_charged_once(
 
 @pytest.mark.parametrize("deployment", ["job-worker", "ingress", "recognizer-base", "media"])
 def test_a_job_survives_the_death_of_a_replica(
-    tenant: Tenant, meeting: bytes, undisturbed: dict[str, Any], deployment: str
+    tenant: Tenant, recording: bytes, expected: dict[str, Any], deployment: str
 ) -> None:
     victims = tenant.service.replicas(deployment)
     assert victims
-    job_id = tenant.begin(meeting)
+    job_id = tenant.begin(recording)
     tenant.wait(job_id, lambda job: job["progress"] > 0.2)
     for victim in victims:
         victim.kill()
-    assert tenant.finished(job_id) == undisturbed
+    assert tenant.finished(job_id) == expected
     assert tenant.job(job_id)["attempts"] == (2 if deployment == "job-worker" else 1)
     tenant.service.wait_until_ready({})
     assert tenant.ledger() == {"grant": 1, "reserve": 1, "capture": 1}
-    assert tenant.balance() == 97
+    assert tenant.balance() == 98
 
 
 def test_a_job_survives_the_death_of_the_database(tenant: Tenant, recording: bytes, expected: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import SAMPLE_MEETING, OwnService
+from cluster import OwnService, repeated_meeting
 from own_directory import own_profile, running
 
 RECOGNIZER = "recognizer-base"
@@ -27,6 +27,12 @@ def scaled_service() -> Iterator[OwnService]:
         set_scaling(profile, min_replicas=1, max_replicas=2)
         with running(profile) as service:
             yield service
+
+
+@pytest.fixture(scope="module")
+def meeting() -> bytes:
+    """The first 25 seconds of a meeting."""
+    return repeated_meeting(0.3)
 
 
 def set_scaling(profile: Path, **bounds: float) -> None:
@@ -45,8 +51,7 @@ def set_scaling(profile: Path, **bounds: float) -> None:
     profile.write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
-def test_replicas_come_with_the_load_and_go_with_it(scaled_service: OwnService) -> None:
-    meeting = SAMPLE_MEETING.read_bytes()
+def test_replicas_come_with_the_load_and_go_with_it(scaled_service: OwnService, meeting: bytes) -> None:
     scaled_service.wait_until_ready({RECOGNIZER: 1})
     alone = scaled_service.transcript(meeting, diarize="false")
     grown = threading.Event()
@@ -71,8 +76,7 @@ def test_replicas_come_with_the_load_and_go_with_it(scaled_service: OwnService) 
     assert scaled_service.transcript(meeting, diarize="false") == alone
 
 
-def test_a_model_that_may_sleep_does_and_is_woken_by_a_request(scaled_service: OwnService) -> None:
-    meeting = SAMPLE_MEETING.read_bytes()
+def test_a_model_that_may_sleep_does_and_is_woken_by_a_request(scaled_service: OwnService, meeting: bytes) -> None:
     alone = scaled_service.transcript(meeting, diarize="false")
     set_scaling(scaled_service.profile, min_replicas=0, max_replicas=2, downscale_to_zero_delay_s=2)
     scaled_service.redeploy()
