@@ -17,6 +17,11 @@ from serve_app.cli.service import started_service
 RECOGNIZER = "recognizer-base"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a service of their own come first: the shared one, which stays, would take their time."""
+    items.sort(key=lambda item: "service" in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
     profile = tmp_path_factory.mktemp("profile") / "profile.yaml"

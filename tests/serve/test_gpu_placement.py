@@ -41,7 +41,11 @@ def two_nodes() -> Iterator[Cluster]:
 def nothing_left(two_nodes: Cluster) -> Iterator[None]:
     yield
     for name in serve.status().applications:
-        serve.delete(name)
+        serve.delete(name, _blocking=False)
+    deadline_s = time.monotonic() + READY_S
+    while left := serve.status().applications:
+        assert time.monotonic() < deadline_s, f"{set(left)} were not deleted"
+        time.sleep(0.2)
 
 
 def place(name: str, *, n_replicas: int, **options: Any) -> None:
