@@ -13,7 +13,7 @@ def test_a_short_recording_does_not_wait_for_a_long_one(client: httpx.Client) ->
     at_work = threading.Event()
 
     def transcribe_long() -> list[str]:
-        files = {"file": ("long.wav", repeated_meeting(4))}
+        files = {"file": ("long.wav", repeated_meeting(2))}
         with client.stream("POST", "/v1/transcribe", files=files, data={"stream": "true"}) as response:
             names = []
             for name, _ in events(response):
