@@ -2,7 +2,7 @@
 
 Batches that close on a timer wait while the engine is idle and miss what arrives while it is busy; this one does
 neither. Work is in two steps, `prepare` item by item and `run` on the batch, so that an urgent item which arrives
-while others are being prepared still joins, a realtime one goes before their next step, and a cancelled one is dropped
+while others are being prepared still joins, a session's goes before their next step, and a cancelled one is dropped
 before the expensive step.
 """
 
@@ -19,14 +19,14 @@ from typing import Any, Generic, TypeVar
 from deployments.turns import PriorityTurns
 from deployments.workload import WorkMeter
 from serve_app.errors import ModelQueueFull
-from serve_app.pipeline.load import INTERACTIVE, PRIORITIES, REALTIME, Load
+from serve_app.pipeline.load import INTERACTIVE, PARTIAL, PRIORITIES, REALTIME, Load
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 
-URGENT = INTERACTIVE  # priorities up to here close a batch early
+URGENT = INTERACTIVE  # closes a batch early
 LONGEST_PAUSE_S = 60  # nobody is told to stay away longer than this
 
 
@@ -64,7 +64,7 @@ class _Waiting(Generic[Item, Result]):
 
     @property
     def urgent(self) -> bool:
-        return self.priority <= URGENT
+        return self.priority == URGENT
 
     @property
     def place(self) -> tuple[int, int, int, int]:
@@ -77,8 +77,8 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
 
     Realtime goes first and other priorities by their shares; within one priority accounts take turns, and within one
     account its requests (`key`): so neither many requests nor many items of one can starve others, nor newcomers an old
-    one. When too many wait,
-    a newcomer takes the place of the last one of a lower priority. An item that fails fails alone.
+    one. When too many wait, a newcomer takes the place of the last one of a lower priority. An item that fails fails
+    alone. What sessions ask for has no company in its batch.
     """
 
     def __init__(
@@ -176,7 +176,10 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
             batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
             realtime_s = await self._run_realtime()
             while not self._is_closed(batch) and (entry := self._next()):
-                await self._prepare_for(batch, entry)
+                if entry.priority == PARTIAL:
+                    realtime_s += await self._run_alone(entry)
+                else:
+                    await self._prepare_for(batch, entry)
                 realtime_s += await self._run_realtime()
             full = len(batch) >= self._max_batch
             audio_s = await self._run_batch(batch)
@@ -192,14 +195,20 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
             audio_s += await self._run_batch(batch)
         return audio_s
 
-    def _is_closed(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> bool:
-        if len(batch) >= self._max_batch:
-            return True
-        return any(entry.urgent for entry, _ in batch) and not self._waits(URGENT)
+    async def _run_alone(self, entry: _Waiting[Item, Result]) -> float:
+        batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
+        await self._prepare_for(batch, entry)
+        return await self._run_batch(batch)
 
-    def _waits(self, priority: int) -> bool:
-        """Tell whether anything of this priority or before it waits."""
-        return any(w.priority <= priority and not w.result.done() for w in self._waiting)
+    def _is_closed(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> bool:
+        if not batch:
+            return False
+        joining = [URGENT] if any(entry.urgent for entry, _ in batch) else range(URGENT, len(PRIORITIES))
+        return len(batch) >= self._max_batch or not self._waits(*joining)
+
+    def _waits(self, *priorities: int) -> bool:
+        """Tell whether anything of these priorities waits."""
+        return any(w.priority in priorities and not w.result.done() for w in self._waiting)
 
     async def _prepare_for(
         self, batch: list[tuple[_Waiting[Item, Result], Prepared]], entry: _Waiting[Item, Result]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-REALTIME, INTERACTIVE, LONG, BACKGROUND = PRIORITIES = range(4)  # RecognizeOptions.priority; lower goes first
-# Of an engine's turns while all wait for it; realtime goes before them all. Recordings of all lengths wait alike when
-# more comes than can be done: with none for the long ones, short ones alone would take everything.
-SHARES = {INTERACTIVE: 8, LONG: 4, BACKGROUND: 1}
+# RecognizeOptions.priority; lower goes first
+REALTIME, PARTIAL, INTERACTIVE, LONG, BACKGROUND = PRIORITIES = range(5)
+# Of an engine's turns while all wait for it; what sessions cannot do without goes before them all. Their guesses are
+# short, and as many as the engine can make: before all others they would take everything. Recordings of all lengths
+# wait alike when more comes than can be done: with none for the long ones, short ones alone would take everything.
+SHARES = {PARTIAL: 16, INTERACTIVE: 8, LONG: 4, BACKGROUND: 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

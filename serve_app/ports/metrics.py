@@ -113,7 +113,7 @@ SPOOL_SIZE = _gauge("hark_spool_size_bytes", "Size of the disk of the spool")
 
 VOCABULARY: Final[tuple[Metric, ...]] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
 
-_URGENCY: Final = {0: "realtime", 1: "interactive", 2: "long"}
+_URGENCY: Final = {0: "realtime", 1: "realtime", 2: "interactive", 3: "long"}
 
 
 def urgency(priority: int) -> str:

@@ -75,7 +75,7 @@ class RecognizeOptions:
     retry: int = 0  # 1, 2: decode again after a repetition loop, forbidding repeated n-grams
     account: str = ""  # batches are shared fairly between accounts,
     request_id: str = ""  # and within one between requests
-    priority: int = 1  # 0 realtime, 1 interactive, 2 long recordings; lower goes first
+    priority: int = 2  # one of pipeline.load's; lower goes first, and this is who waits for a short recording
     prefix: tuple[KnownText, ...] = ()  # the chunk's beginning; only what follows is returned, the last one is open
     beam_size: int | None = None  # None: the recognizer's own
     window_s: float = WINDOW_S  # the encoder is given at least this, silence included; less is cheaper and less exact

@@ -29,7 +29,7 @@ class Asking:
     def of_open(self, utterance: Utterance) -> Decode | None:
         """Return what to decode now of an utterance that goes on: a guess when one is due, all of it in a pause."""
         settings, now_s = self._settings, self._sound.end_s
-        if not self._voice.speaking and now_s - utterance.speech_until_s >= settings.tentative_s:
+        if self.pauses(utterance):
             return None if utterance.heard_out else self.thorough(utterance)
         if utterance.heard_until_s:
             wait_s = min(settings.partial_every_s + settings.slow_down * self.lag_s, settings.longest_wait_s)
@@ -37,6 +37,11 @@ class Asking:
         else:
             due_s = utterance.speech_from_s + settings.first_partial_s
         return self._decode(utterance, "partial", now_s) if now_s >= due_s else None
+
+    def pauses(self, utterance: Utterance) -> bool:
+        """Tell whether it may have ended."""
+        silence_s = self._sound.end_s - utterance.speech_until_s
+        return not self._voice.speaking and silence_s >= self._settings.tentative_s
 
     def thorough(self, utterance: Utterance) -> Decode:
         """Return the decode of an utterance to its end."""

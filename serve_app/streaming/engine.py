@@ -101,11 +101,23 @@ class StreamEngine:
             self._flight = self._asking.of_open(self._open)
         return self._flight
 
+    @property
+    def guessing(self) -> bool:
+        """Whether the decode in flight is one that may be skipped."""
+        return self._flight is not None and self._flight.kind == "partial"
+
+    @property
+    def overtaken(self) -> bool:
+        """Whether a final is due while a guess, which it makes needless, is in flight."""
+        ended = bool(self._closing) or (self._open is not None and self._asking.pauses(self._open))
+        return ended and self.guessing
+
     def skip(self) -> list[Event]:
         """Give the decode in flight up. What a final one should have settled ends with the last guess."""
         flight, self._flight = self._flight, None
         if flight is None or flight.kind == "partial":
             if flight is not None:
+                self._asking.lag_s = self._sound.end_s - flight.end_s
                 flight.utterance.heard_until_s = flight.end_s
             return []
         utterance = flight.utterance

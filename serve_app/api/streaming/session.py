@@ -12,7 +12,7 @@ from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Block, Recording, Span, Waveform
 from serve_app.errors import SpeechError
 from serve_app.pipeline.fan_out import RetrySettings, with_retries
-from serve_app.pipeline.load import REALTIME
+from serve_app.pipeline.load import PARTIAL, REALTIME
 from serve_app.ports.speech import Recognition, RecognizeOptions, Recognizer
 from serve_app.ports.streaming import VoiceListener
 from serve_app.streaming.decode import Decode
@@ -71,6 +71,8 @@ class LiveSession:
             heard = await self._listener.listen(samples[start : start + _STEP_SAMPLES])
             self._tell(self._engine.feed(heard.samples, heard.probabilities))
             self._go_on()
+            if self._engine.guessing and self._engine.behind_s > self._settings.most_behind_s:
+                self._ask_again(urgent=True)
             while self._work is not None and self._engine.behind_s > self._settings.most_behind_s:
                 await asyncio.wait([self._work])
                 self._go_on()
@@ -98,17 +100,29 @@ class LiveSession:
 
     def _go_on(self) -> None:
         if self._work is not None and not self._work.done():
+            if self._engine.overtaken:
+                self._ask_again()
             return
         if self._work is not None:
             self._work.result()
-        decode = self._engine.next_decode()
-        self._work = asyncio.create_task(self._decode(decode)) if decode is not None else None
+        self._ask()
 
-    async def _decode(self, first: Decode) -> None:
+    def _ask(self, *, urgent: bool = False) -> None:
+        decode = self._engine.next_decode()
+        self._work = asyncio.create_task(self._decode(decode, urgent=urgent)) if decode is not None else None
+
+    def _ask_again(self, *, urgent: bool = False) -> None:
+        """Skip the guess in flight: it may wait in a queue behind recordings, and what is asked now says more."""
+        if self._work is not None:
+            self._work.cancel()
+        self._tell(self._engine.skip())
+        self._ask(urgent=urgent)
+
+    async def _decode(self, first: Decode, *, urgent: bool) -> None:
         decode: Decode | None = first
         while decode is not None:
             try:
-                recognition = await self._recognize(decode)
+                recognition = await self._recognize(decode, urgent=urgent)
             except SpeechError as fault:
                 self._failures += 1
                 log.warning("decode_failed session=%s kind=%s error_code=%s", self._id, decode.kind, fault.error_code)
@@ -118,9 +132,10 @@ class LiveSession:
             else:
                 self._failures = 0
                 self._tell(self._engine.accept(recognition))
-            decode = self._engine.next_decode()
+            decode, urgent = self._engine.next_decode(), False
 
-    async def _recognize(self, decode: Decode) -> Recognition:
+    async def _recognize(self, decode: Decode, *, urgent: bool) -> Recognition:
+        """`urgent`: it is a guess, but goes first like a final; without any, nothing is ever committed."""
         n_samples = decode.samples.size
         recording = Recording(blocks=(Block(start=0, n_samples=n_samples, samples=decode.samples),))
         chunk = Chunk(spans=(Span(0.0, n_samples / SAMPLE_RATE_HZ),))
@@ -133,7 +148,7 @@ class LiveSession:
             window_s=0.0,
             retry=decode.retry,
             request_id=self._id,
-            priority=REALTIME,
+            priority=REALTIME if urgent or decode.kind == "final" else PARTIAL,
         )
         retries = self._settings.partials if decode.kind == "partial" else self._settings.finals
         return await with_retries(partial(self._recognizer.recognize, recording, chunk, options), retries)

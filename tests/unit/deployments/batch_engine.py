@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from deployments.batching import DrainingBatcher
 from serve_app.errors import CorruptMedia
 
-LONG = 2  # the priority of long recordings
-
 
 class Engine:
     """Doubles numbers; runs and preparations wait at doors until the test opens them."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from batch_engine import LONG, Engine, batcher_over, submitted
+from batch_engine import Engine, batcher_over, submitted
 
 from deployments.batching import DrainingBatcher
 from deployments.workload import WorkMeter
 from serve_app.errors import ModelQueueFull
+from serve_app.pipeline.load import BACKGROUND, INTERACTIVE, LONG, REALTIME
 
 
 async def test_a_full_queue_says_so_at_once(engine: Engine) -> None:
@@ -30,7 +31,7 @@ async def test_an_urgent_item_takes_the_place_of_the_last_of_those_that_can_wait
     tasks = await submitted(batcher, 1)
     await engine.running()
     (kept, displaced) = await submitted(batcher, 2, 3, priority=LONG)
-    tasks += [kept, *await submitted(batcher, 4, priority=0)]
+    tasks += [kept, *await submitted(batcher, 4, priority=REALTIME)]
 
     with pytest.raises(ModelQueueFull):
         await displaced
@@ -44,9 +45,9 @@ async def test_nobody_takes_the_place_of_an_equal(engine: Engine) -> None:
     batcher = batcher_over(engine, max_batch=1, max_waiting=1)
     tasks = await submitted(batcher, 1)
     await engine.running()
-    tasks += await submitted(batcher, 2, priority=1)
+    tasks += await submitted(batcher, 2, priority=INTERACTIVE)
 
-    for priority in (1, LONG, 3):
+    for priority in (INTERACTIVE, LONG, BACKGROUND):
         with pytest.raises(ModelQueueFull):
             await batcher.submit(3, priority=priority)
     engine.finish(2)
@@ -85,16 +86,16 @@ async def test_what_waits_is_known_in_seconds_of_audio(engine: Engine) -> None:
     batcher = batcher_over(engine, max_batch=1)
     tasks = await submitted(batcher, 1, audio_s=5.0)
     await engine.running()
-    tasks += await submitted(batcher, 2, priority=0, audio_s=2.5)
+    tasks += await submitted(batcher, 2, priority=REALTIME, audio_s=2.5)
     tasks += await submitted(batcher, 3, 4, priority=LONG, audio_s=28.0)
     (gone,) = await submitted(batcher, 5, priority=LONG, audio_s=28.0)
     gone.cancel()
     await asyncio.wait([gone])
 
-    assert batcher.load().waiting_audio_s == (2.5, 0, 56, 0)
+    assert batcher.load().waiting_audio_s == (2.5, 0, 0, 56, 0)
     engine.finish(10)
     await asyncio.gather(*tasks)
-    assert batcher.load().waiting_audio_s == (0, 0, 0, 0)
+    assert batcher.load().waiting_audio_s == (0, 0, 0, 0, 0)
 
 
 async def test_those_who_went_away_make_room(engine: Engine) -> None:

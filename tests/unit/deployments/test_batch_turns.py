@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from batch_engine import LONG, Engine, batcher_over, submitted
+import pytest
+from batch_engine import Engine, batcher_over, submitted
+
+from serve_app.pipeline.load import BACKGROUND, INTERACTIVE, LONG, PARTIAL, REALTIME
 
 
 async def test_lower_priorities_go_first(engine: Engine) -> None:
     batcher = batcher_over(engine, max_batch=1)
     tasks = await submitted(batcher, 1)
     await engine.running()
-    for item, priority in ((2, LONG), (3, 1), (4, 0), (5, LONG)):
+    for item, priority in ((2, LONG), (3, INTERACTIVE), (4, REALTIME), (5, LONG)):
         tasks += await submitted(batcher, item, priority=priority)
     engine.finish(5)
     await asyncio.gather(*tasks)
@@ -24,7 +27,7 @@ async def test_an_urgent_item_joins_a_batch_that_is_being_prepared_and_closes_it
     batcher = batcher_over(engine)
     tasks = await submitted(batcher, 1, 2, 3, 4, priority=LONG)
     assert await engine.preparing() == 1
-    tasks += await submitted(batcher, 10, priority=1)
+    tasks += await submitted(batcher, 10, priority=INTERACTIVE)
     engine.let_prepare(2)
 
     assert await engine.running() == [1, 10]
@@ -39,7 +42,7 @@ async def test_urgent_items_fill_a_batch_together(engine: Engine) -> None:
     tasks = await submitted(batcher, 1)
     await engine.running()
     tasks += await submitted(batcher, 2, 3, priority=LONG)
-    tasks += await submitted(batcher, 4, 5, priority=1)
+    tasks += await submitted(batcher, 4, 5, priority=INTERACTIVE)
     engine.finish(3)
     await asyncio.gather(*tasks)
 
@@ -50,8 +53,8 @@ async def test_realtime_items_share_batches_with_nothing_else(engine: Engine) ->
     batcher = batcher_over(engine)
     tasks = await submitted(batcher, 1)
     await engine.running()
-    tasks += await submitted(batcher, 2, priority=1)
-    tasks += await submitted(batcher, 3, 4, priority=0)
+    tasks += await submitted(batcher, 2, priority=INTERACTIVE)
+    tasks += await submitted(batcher, 3, 4, priority=REALTIME)
     engine.finish(3)
     await asyncio.gather(*tasks)
 
@@ -61,9 +64,9 @@ async def test_realtime_items_share_batches_with_nothing_else(engine: Engine) ->
 async def test_a_realtime_item_does_not_wait_for_a_batch_that_is_being_prepared(engine: Engine) -> None:
     engine.hold_preparations()
     batcher = batcher_over(engine)
-    tasks = await submitted(batcher, 1, 2, priority=1)
+    tasks = await submitted(batcher, 1, 2, priority=INTERACTIVE)
     assert await engine.preparing() == 1
-    tasks += await submitted(batcher, 10, priority=0)
+    tasks += await submitted(batcher, 10, priority=REALTIME)
     engine.let_prepare(2)
 
     assert await engine.running() == [10]
@@ -71,6 +74,47 @@ async def test_a_realtime_item_does_not_wait_for_a_batch_that_is_being_prepared(
     engine.finish(2)
     await asyncio.gather(*tasks)
     assert engine.batches == [[10], [1, 2]]
+
+
+async def test_a_sessions_guess_goes_first_and_alone_and_its_finals_before_it(engine: Engine) -> None:
+    batcher = batcher_over(engine)
+    tasks = await submitted(batcher, 1)
+    await engine.running()
+    tasks += await submitted(batcher, 2, 3, priority=INTERACTIVE)
+    tasks += await submitted(batcher, 4, 5, priority=PARTIAL)
+    tasks += await submitted(batcher, 6, priority=REALTIME)
+    engine.finish(5)
+    await asyncio.gather(*tasks)
+
+    assert engine.batches == [[1], [6], [4], [5], [2, 3]]
+
+
+@pytest.mark.parametrize("priority", [INTERACTIVE, LONG])
+async def test_guesses_without_end_leave_recordings_their_share(engine: Engine, priority: int) -> None:
+    batcher = batcher_over(engine, max_batch=1)
+    tasks = await submitted(batcher, *range(100, 110), priority=priority)
+    for guess in range(30):
+        tasks += await submitted(batcher, guess, key=f"session{guess % 3}", priority=PARTIAL)
+        await engine.running()
+        engine.finish()
+    served = [batch[0] for batch in engine.batches]
+    engine.finish(100)
+    await asyncio.gather(*tasks)
+
+    assert sum(item >= 100 for item in served) >= 6
+
+
+async def test_a_prepared_batch_waits_for_nothing_that_cannot_join_it(engine: Engine) -> None:
+    engine.hold_preparations()
+    batcher = batcher_over(engine)
+    tasks = await submitted(batcher, 1, priority=LONG)
+    assert await engine.preparing() == 1
+    tasks += await submitted(batcher, 2, 3, priority=PARTIAL)
+    engine.let_prepare(3)
+
+    assert await engine.running() == [1]
+    engine.finish(3)
+    await asyncio.gather(*tasks)
 
 
 async def test_a_request_with_many_items_does_not_starve_one_with_few(engine: Engine) -> None:
@@ -187,7 +231,7 @@ async def test_jobs_go_after_what_somebody_waits_for(engine: Engine) -> None:
     batcher = batcher_over(engine, max_batch=1)
     tasks = await submitted(batcher, 1)
     await engine.running()
-    for item, priority in ((2, 3), (3, 2), (4, 1), (5, 0)):
+    for item, priority in ((2, BACKGROUND), (3, LONG), (4, INTERACTIVE), (5, REALTIME)):
         tasks += await submitted(batcher, item, priority=priority)
     engine.finish(10)
     await asyncio.gather(*tasks)

@@ -18,6 +18,7 @@ from deployments.measuring import (
     measured_transcription,
 )
 from serve_app.errors import ModelUnavailable
+from serve_app.pipeline.load import INTERACTIVE, REALTIME
 from serve_app.ports import metrics
 from serve_app.ports.language import Generation, TextDelta
 from serve_app.ports.speech import Progress, Recognition, RecognizeOptions, TranscribeEvent
@@ -66,7 +67,7 @@ class World:
             raise self.fault
         return [self.answer for _ in batch]
 
-    async def recognize(self, *, audio_s: float = 10.0, priority: int = 1, retry: int = 0) -> None:
+    async def recognize(self, *, audio_s: float = 10.0, priority: int = INTERACTIVE, retry: int = 0) -> None:
         item = ["samples"]
         options = RecognizeOptions(priority=priority, retry=retry)
         async with self.measures.chunk(item, options, audio_s=audio_s) as told:
@@ -128,7 +129,7 @@ async def test_loops_decoded_again_and_chunks_without_a_word_are_counted() -> No
     world = World()
     await world.recognize(retry=1)
     world.answer = heard()
-    await world.recognize(priority=0)
+    await world.recognize(priority=REALTIME)
     assert world.meter.total(metrics.FALLBACKS, model="base") == 1
     assert world.meter.total(metrics.SILENT_CHUNKS, model="base") == 1
     assert world.meter.total(metrics.RECOGNIZED_SECONDS, model="base", urgency="realtime") == 10.0
@@ -228,7 +229,7 @@ async def test_chunks_and_transcripts_are_logged_with_their_request_and_without_
     world.answer = heard(secret)
     async with world.measures.chunk(["a"], RecognizeOptions(request_id="r-1"), audio_s=3.0) as told:
         told(world.answer)
-    await world.recognize(priority=0)  # realtime: below INFO
+    await world.recognize(priority=REALTIME)  # realtime: below INFO
     ending = Transcript(
         segments=(Segment(text="zebrafinch", start_s=0.0, end_s=1.0, words=(secret,)),), duration_s=9.0, model="base"
     )

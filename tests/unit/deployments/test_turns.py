@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.turns import PriorityTurns
-from serve_app.pipeline.load import BACKGROUND, INTERACTIVE, LONG, REALTIME, SHARES
+from serve_app.pipeline.load import BACKGROUND, INTERACTIVE, LONG, PRIORITIES, REALTIME, SHARES
 
 
 def given_turns(turns: PriorityTurns, waiting: set[int], n: int) -> list[int]:
@@ -46,7 +46,7 @@ def test_what_was_idle_has_no_turns_to_catch_up_on() -> None:
     assert given_turns(turns, {LONG, INTERACTIVE}, 6).count(LONG) == 2
 
 
-@given(st.lists(st.sets(st.integers(0, 3), min_size=1)))
+@given(st.lists(st.sets(st.sampled_from(PRIORITIES), min_size=1)))
 def test_realtime_goes_before_everything_and_only_what_waits_has_a_turn(rounds: list[set[int]]) -> None:
     turns = PriorityTurns()
     for waiting in rounds:

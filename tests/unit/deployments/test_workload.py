@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from deployments.workload import BUSY_MEMORY_S, WorkMeter
+from serve_app.pipeline.load import INTERACTIVE, LONG, PRIORITIES
 
 
 class Clock:
@@ -39,8 +40,8 @@ def test_an_idle_engine_has_nothing_to_do(clock: Clock) -> None:
 
 def test_work_waits_until_the_engine_takes_it(clock: Clock) -> None:
     meter = WorkMeter(clock=clock)
-    with meter.queued(20.0, 1) as taken, meter.queued(5.0, 2):
-        assert meter.load().waiting_audio_s == (0, 20, 5, 0)
+    with meter.queued(20.0, INTERACTIVE) as taken, meter.queued(5.0, LONG):
+        assert meter.load().waiting_audio_s == (0, 0, 20, 5, 0)
         taken()
         assert meter.stats()["waiting_audio_s"] == 5
 
@@ -49,7 +50,7 @@ def test_work_waits_until_the_engine_takes_it(clock: Clock) -> None:
 
 def test_work_that_is_given_up_waits_no_more(clock: Clock) -> None:
     meter = WorkMeter(clock=clock)
-    with pytest.raises(RuntimeError), meter.queued(20.0, 1):
+    with pytest.raises(RuntimeError), meter.queued(20.0, INTERACTIVE):
         raise RuntimeError
 
     assert meter.stats()["waiting_audio_s"] == 0
@@ -59,7 +60,7 @@ def test_nothing_is_left_of_work_that_leaves_in_another_order(clock: Clock) -> N
     meter = WorkMeter(clock=clock)
     lengths = (0.1, 0.2, 0.3)
     with ExitStack() as stack:
-        taken = [stack.enter_context(meter.queued(audio_s, 1)) for audio_s in lengths]
+        taken = [stack.enter_context(meter.queued(audio_s, INTERACTIVE)) for audio_s in lengths]
         for each in taken:
             each()
         assert sum(lengths) - 0.1 - 0.2 - 0.3 != 0
@@ -68,8 +69,10 @@ def test_nothing_is_left_of_work_that_leaves_in_another_order(clock: Clock) -> N
 
 def test_more_urgent_work_goes_ahead_of_what_is_less_so(clock: Clock) -> None:
     meter = WorkMeter(clock=clock)
-    with meter.queued(1.0, 0), meter.queued(10.0, 1), meter.queued(100.0, 2), meter.queued(1000.0, 3):
-        assert [meter.load().ahead_s(priority) for priority in range(4)] == [1, 11, 111, 1111]
+    with ExitStack() as stack:
+        for priority in PRIORITIES:
+            stack.enter_context(meter.queued(10.0**priority, priority))
+        assert [meter.load().ahead_s(priority) for priority in PRIORITIES] == [1, 11, 111, 1111, 11111]
 
 
 def test_the_rate_is_audio_done_in_a_second_of_work(clock: Clock) -> None:

@@ -8,6 +8,7 @@ from meetings import LONG, SHORT
 from scripted import OPTIONS, Studio
 
 from serve_app.audio.plan import Chunk
+from serve_app.pipeline import load
 from serve_app.ports.speech import Recognition, RecognizeOptions
 
 
@@ -32,7 +33,7 @@ async def test_chunks_are_encoded_in_the_windows_of_the_settings() -> None:
     assert {told.window_s for _, told in studio.recognizer.calls} == {12.0}
 
 
-@pytest.mark.parametrize(("said", "priority"), [(SHORT, 1), (LONG, 2)])
+@pytest.mark.parametrize(("said", "priority"), [(SHORT, load.INTERACTIVE), (LONG, load.LONG)])
 async def test_short_recordings_go_before_long_ones(said: Said, priority: int) -> None:
     studio = Studio(said)
     await studio.transcript()

@@ -27,4 +27,4 @@ def test_histograms_and_only_they_have_rising_buckets_above_zero() -> None:
 
 
 def test_every_priority_has_a_name() -> None:
-    assert [urgency(priority) for priority in (0, 1, 2, 3)] == ["realtime", "interactive", "long", "background"]
+    assert [urgency(priority) for priority in range(5)] == ["realtime", "realtime", "interactive", "long", "background"]
