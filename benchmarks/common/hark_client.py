@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -19,6 +20,7 @@ from benchmarks.common.outcome import Cost, HeardWord, Outcome, SpeakerTurn
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _DEADLINE_S = 3600.0
+_TRIES = 4  # as public clients do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +77,18 @@ class HarkClient:
         return health
 
     async def transcribe(self, path: Path, *, language: str | None = None, diarize: bool = True) -> Outcome:
-        """Send one recording and wait for its JSON. A refused recording is an outcome with `error`."""
+        """Send one recording and wait for its JSON, again where the service is busy and says when.
+
+        A refused recording is an outcome with `error`.
+        """
         started = time.perf_counter()
-        with path.open("rb") as content:
-            answer = await self._http.post(
-                "/v1/transcribe",
-                files={"file": (path.name, content)},
-                data=self._fields(language, diarize, response_format="json"),
-            )
+        fields = self._fields(language, diarize, response_format="json")
+        content = await asyncio.to_thread(path.read_bytes)
+        for _ in range(_TRIES):
+            answer = await self._http.post("/v1/transcribe", files={"file": (path.name, content)}, data=fields)
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or "retry-after" not in answer.headers:
+                break
+            await asyncio.sleep(float(answer.headers["retry-after"]))
         cost = Cost(wall_s=time.perf_counter() - started)
         if answer.status_code == httpx.codes.OK:
             return outcome_of_json(answer.json(), cost)

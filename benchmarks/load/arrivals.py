@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,15 @@ def arrivals(steps: Sequence[Step], sounds: Mapping[Kind, Sequence[Sound]], *, s
                 found.append(Arrival(at_s=starts_s + at_s, kind=kind, sound=sound, step=index))
         starts_s += step.seconds
     return sorted(found, key=lambda arrival: arrival.at_s)
+
+
+def regular(sounds: Sequence[Sound], *, at_once: float, seconds: float) -> list[Arrival]:
+    """Return sockets at even distances, of which so many are open at a time."""
+    if at_once <= 0:
+        return []
+    gap_s = mean_audio_s(sounds) / at_once
+    n = math.ceil(seconds / gap_s)
+    return [Arrival(at_s=i * gap_s, kind="socket", sound=sounds[i % len(sounds)], step=0) for i in range(n)]
 
 
 def _poisson(chance: random.Random, step: Step, kind: Kind, sounds: Sequence[Sound]) -> Iterator[float]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.common.plots import draw_load
 from benchmarks.common.report import RESULTS, Report, Table, write_report
 from benchmarks.common.scheduling import ahead_of_others
-from benchmarks.load.arrivals import Step, arrivals, plan_of
+from benchmarks.load.arrivals import Step, arrivals, plan_of, regular
 from benchmarks.load.drive import Stage, run_arrivals, stage
 from benchmarks.load.gauges import Gauges, Holdings, holdings
 from benchmarks.load.report import (
@@ -25,6 +25,7 @@ from benchmarks.load.scores import Deadlines, StepScore, score
 from benchmarks.load.senders import Answer, closed_loop
 
 CALLERS = 16  # of the closed loop that measures the capacity: two recognizers with batches of two, and as many waiting
+_FILLING_S = 30.0  # before the capacity is measured; longer than a session, so that as many are open as later
 _WARM_UP_SHARE = 0.2  # of a step: the one before it echoes
 
 Say = Callable[[str], None]
@@ -42,7 +43,7 @@ class Load:
     seed: int
     diarize: bool
     capacity: float | None  # audio-seconds a second; None: measure it first
-    capacity_s: float = 45.0
+    capacity_s: float = 90.0
     rest_s: float = 90.0  # after the last answer; longer than connections to the database may idle
     patience_s: float = 900.0
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -89,11 +90,11 @@ async def _capacity(found: Stage, load: Load, say: Say) -> float:
     """Measure what requests get through side by side, with the sockets beside them."""
     say(f"the capacity is measured, {load.capacity_s:g} s")
     by_turns = [sound for sound in found.sounds["rest"] for _ in range(round(2 * sound.weight))]
-    beside = Step(name="beside", seconds=load.capacity_s, socket=load.sockets)
-    talks = asyncio.create_task(run_arrivals(found.sender, arrivals([beside], found.sounds, seed=load.seed)))
+    beside = regular(found.sounds["socket"], at_once=load.sockets, seconds=_FILLING_S + load.capacity_s)
+    talks = asyncio.create_task(run_arrivals(found.sender, beside))
     # A multiplier coprime to their number deals the lengths out evenly.
     mixed = [by_turns[(7 * n) % len(by_turns)] for n in range(len(by_turns))]
-    await closed_loop(found.sender, mixed, seconds=load.capacity_s / 5, callers=CALLERS)
+    await closed_loop(found.sender, mixed, seconds=_FILLING_S, callers=CALLERS)
     capacity = await closed_loop(found.sender, mixed, seconds=load.capacity_s, callers=CALLERS)
     await talks
     return capacity

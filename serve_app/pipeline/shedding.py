@@ -18,6 +18,7 @@ from serve_app.pipeline.load import INTERACTIVE, LONG, SHARES
 from serve_app.ports.speech import Clock, Progress
 
 LEAST_PAUSE_S, LONGEST_PAUSE_S = 1, 3600
+_BUSY = "All models are busy; try again later."
 _RISE, _FALL = 0.5, 0.1  # how far a sample moves the rate: what was possible once is soon possible again
 
 
@@ -25,11 +26,11 @@ _RISE, _FALL = 0.5, 0.1  # how far a sample moves the rate: what was possible on
 class SheddingSettings:
     """When a request is refused at once."""
 
-    longest_wait_s: float = 20.0  # a short recording whose turn is further away is refused
-    always_admitted: int = 16  # with fewer requests at work nobody is refused for the wait
-    interactive_s: float = 60.0  # longer recordings wait for shorter ones, and are refused only for their deadline
+    longest_wait_s: float = 15.0  # a short recording whose turn is further away is refused
+    always_admitted: int = 8  # with fewer requests at work nobody is refused for the wait
+    interactive_s: float = 60.0  # longer recordings wait for shorter ones, and may do so for their own length more
     least_speech: float = 0.5  # of a recording: for the rest of it, which may be silence, nobody is refused
-    expected_audio_s: float = 30.0  # of a request whose recording has not been read yet
+    expected_audio_s: float = 15.0  # of a request whose recording has not been read yet
     sample_s: float = 5.0  # of work, in which the rate is measured: short recordings end in lumps
 
 
@@ -58,7 +59,7 @@ class Admitted:
         self._backlog.worked(left_s)
 
     def learned(self, progress: Progress) -> None:
-        """Take what is known now. Raises ModelQueueFull while the recording is read and cannot be done in time."""
+        """Take what is known now. Raises ModelQueueFull while a recording is read that would come too late."""
         reading = progress.stage == "decoding"
         # While it is read, the length so far is the least it can be.
         audio_s = max(self.audio_s, progress.audio_s) if reading else progress.audio_s or self.audio_s
@@ -66,7 +67,7 @@ class Admitted:
         self.audio_s, self.done = audio_s, progress.done
         self._backlog.worked(max(done_s, 0.0))
         if reading:
-            self._backlog.check_deadline(self, self._ends_s - self._backlog.clock())
+            self._backlog.check_end(self, self._ends_s - self._backlog.clock())
 
 
 class Backlog:
@@ -114,26 +115,31 @@ class Backlog:
 
         Cheap, and true before the recording itself arrives.
         """
-        if len(self._at_work) + len(self._arriving) < self.settings.always_admitted:
+        if not self._crowded:
             return
         longest_s = min(self.settings.longest_wait_s, deadline_s)
         wait_s = self.wait_s(account)
         if wait_s > longest_s:
-            raise _refused("All models are busy; try again later.", wait_s - longest_s)
+            raise _refused(_BUSY, wait_s - longest_s)
 
-    def check_deadline(self, request: Admitted, left_s: float) -> None:
-        """Raise ModelQueueFull when a recording cannot be done in the time that its request has left."""
+    def check_end(self, request: Admitted, left_s: float) -> None:
+        """Raise ModelQueueFull when a recording cannot be done in the time that its request has left, or is a long one
+        that would wait for more than its own length beside what short ones wait.
+        """
         if self._rate <= 0:
             return
         own_s = request.left_s * self.settings.least_speech / self._rate
         others = [r for r in self._at_work if r is not request]
         if request.long:
-            ahead_s = _ahead_s(others, request.account, request.left_s)
+            wait_s = self._before_a_long_one_s(others, request) / self._rate
+            longest_s = self.settings.longest_wait_s + request.audio_s
+            if self._crowded and wait_s > longest_s:
+                raise _refused(_BUSY, wait_s - longest_s)
         else:
-            ahead_s = _before_a_short_one_s(others, request.account, request.left_s)
-        needed_s = own_s + ahead_s / self._rate
-        if needed_s > left_s:
-            raise _refused("The recording cannot be transcribed in the time that the request has.", needed_s - left_s)
+            wait_s = _before_a_short_one_s(others, request.account, request.left_s) / self._rate
+        if own_s + wait_s > left_s:
+            message = "The recording cannot be transcribed in the time that the request has."
+            raise _refused(message, own_s + wait_s - left_s)
 
     def wait_s(self, account: str) -> float:
         """Return how long a short recording of this account would wait for its turn; 0 when that is not known."""
@@ -141,6 +147,21 @@ class Backlog:
             return 0.0
         others = [*self._arriving, *self._at_work]
         return _before_a_short_one_s(others, account, self.settings.expected_audio_s) / self._rate
+
+    @property
+    def _crowded(self) -> bool:
+        return len(self._at_work) + len(self._arriving) >= self.settings.always_admitted
+
+    def _before_a_long_one_s(self, others: Sequence[Admitted], request: Admitted) -> float:
+        """Return the audio done beside `request` before its end: of long ones, and of short ones by their share.
+
+        Where these have to wait themselves, more of them will come.
+        """
+        long_s = _ahead_s([r for r in others if r.long], request.account, request.left_s)
+        short_s = sum(r.left_s for r in others if not r.long)
+        share_s = (long_s + request.left_s) * SHARES[INTERACTIVE] / SHARES[LONG]
+        go_on = short_s / self._rate > self.settings.longest_wait_s / 2
+        return long_s + (share_s if go_on else min(short_s, share_s))
 
     def worked(self, audio_s: float) -> None:
         """So much audio was done since the last call. Measured with enough requests at work to keep all models so."""

@@ -210,6 +210,43 @@ def test_what_was_begun_is_not_refused_any_more(service: Service) -> None:
     request.learned(Progress(stage="recognizing", done=0.01, audio_s=100_000))
 
 
+# Long recordings
+
+
+def long_ones(service: Service, n: int, *, audio_s: float = 160) -> list[Admitted]:
+    at_work = service.fill(n)
+    for request in at_work:
+        request.learned(Progress(stage="decoding", done=0, audio_s=audio_s))
+    return at_work
+
+
+def test_a_long_recording_may_wait_for_its_own_length_beside_what_short_ones_may(service: Service) -> None:
+    service.work(rate=4)
+    for _ in range(5):
+        long_ones(service, 1)
+    with pytest.raises(ModelQueueFull) as refused:
+        long_ones(service, 1)  # 160 s of each of five at 4 a second are 200 s, with 160 s and 9 s allowed
+
+    assert refused.value.retry_after_s == 200 - 169
+
+
+def test_a_long_recording_knows_that_short_ones_will_go_on_coming(service: Service) -> None:
+    service.work(rate=4)
+    long_ones(service, 1)
+    for request in service.fill(5):
+        request.learned(Progress(stage="decoding", done=0, audio_s=4))  # 5 s of work: more than half of what may wait
+
+    with pytest.raises(ModelQueueFull):
+        long_ones(service, 1)  # 160 s, and twice that and its own in short ones
+
+
+def test_a_long_recording_is_not_refused_while_few_are_at_work(service: Service) -> None:
+    service.work(rate=0.1)
+    service.fill(2)
+
+    assert long_ones(service, 1)
+
+
 # The rate
 
 
