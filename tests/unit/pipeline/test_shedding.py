@@ -233,8 +233,8 @@ def test_a_long_recording_may_wait_for_its_own_length_beside_what_short_ones_may
 def test_a_long_recording_knows_that_short_ones_will_go_on_coming(service: Service) -> None:
     service.work(rate=4)
     long_ones(service, 1)
-    for request in service.fill(5):
-        request.learned(Progress(stage="decoding", done=0, audio_s=4))  # 5 s of work: more than half of what may wait
+    for _ in range(5):  # 5 s of work: more than half of what may wait
+        service.arrive().learned(Progress(stage="recognizing", done=0, audio_s=4))
 
     with pytest.raises(ModelQueueFull):
         long_ones(service, 1)  # 160 s, and twice that and its own in short ones
