@@ -241,7 +241,7 @@ def test_a_long_recording_knows_that_short_ones_will_go_on_coming(service: Servi
 
 
 def test_a_long_recording_is_not_refused_while_few_are_at_work(service: Service) -> None:
-    service.work(rate=0.1)
+    service.work(rate=0.5)
     service.fill(2)
 
     assert long_ones(service, 1)
