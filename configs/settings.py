@@ -43,6 +43,7 @@ class RecognizerSettings(Settings):
     beam_size: int = Field(default=5, ge=1)
     pool_silence: bool = False  # for CPUs: the silence behind chunks of up to 20 s costs an eighth, for the same words
     max_batch: int = Field(default=4, ge=1)  # windows decoded together; bounds what a replica takes of a GPU
+    max_batch_beside_sessions: int | None = Field(default=None, ge=1)  # while sessions are open: they wait for a batch
     max_waiting: int = Field(default=256, ge=1)  # windows queued in a replica before it says that it is full
 
 

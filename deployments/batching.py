@@ -88,11 +88,14 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         run: Callable[[Sequence[Prepared]], list[Result]],
         max_batch: int,
         max_waiting: int,
+        max_batch_beside_sessions: int | None = None,
         meter: WorkMeter | None = None,
     ) -> None:
+        """`max_batch_beside_sessions`: while sessions use the engine, for their finals wait for one batch."""
         self._prepare = prepare
         self._run = run
         self._max_batch = max_batch
+        self._beside_sessions = min(max_batch_beside_sessions or max_batch, max_batch)
         self._max_waiting = max_waiting
         self._meter = meter or WorkMeter()
         self._engine = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
@@ -174,14 +177,15 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         while self._waiting:
             self._meter.began()
             batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
+            largest = self._beside_sessions if self._meter.serves_sessions() else self._max_batch
             realtime_s = await self._run_realtime()
-            while not self._is_closed(batch) and (entry := self._next()):
+            while not self._is_closed(batch, largest) and (entry := self._next()):
                 if entry.priority == PARTIAL:
                     realtime_s += await self._run_alone(entry)
                 else:
                     await self._prepare_for(batch, entry)
                 realtime_s += await self._run_realtime()
-            full = len(batch) >= self._max_batch
+            full = len(batch) >= largest
             audio_s = await self._run_batch(batch)
             self._meter.ended(audio_s + realtime_s, realtime_s=realtime_s, full=full)
 
@@ -200,11 +204,11 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         await self._prepare_for(batch, entry)
         return await self._run_batch(batch)
 
-    def _is_closed(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> bool:
+    def _is_closed(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]], largest: int) -> bool:
         if not batch:
             return False
         joining = [URGENT] if any(entry.urgent for entry, _ in batch) else range(URGENT, len(PRIORITIES))
-        return len(batch) >= self._max_batch or not self._waits(*joining)
+        return len(batch) >= largest or not self._waits(*joining)
 
     def _waits(self, *priorities: int) -> bool:
         """Tell whether anything of these priorities waits."""

@@ -125,6 +125,7 @@ class LocalRecognizer:
             run=self._measures.running(self._engine.decode),
             max_batch=settings.max_batch,
             max_waiting=settings.max_waiting,
+            max_batch_beside_sessions=settings.max_batch_beside_sessions,
             meter=self._work,
         )
         self._fitness = EngineFitness(lambda: self._batcher.on_engine(partial(self._infer, windows=1)))

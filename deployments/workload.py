@@ -13,6 +13,7 @@ from serve_app.ports.speech import Clock
 
 BUSY_MEMORY_S = 10.0  # shorter than any delay of scaling, longer than a batch
 REALTIME_MEMORY_S = 60.0  # who speaks goes on after a pause
+_SESSIONS_SHARE = 0.05  # of the engine; what one that ended leaves in the memory is less after two minutes
 RATE_MEMORY_S = 60.0  # of work: what an engine did before as much of it counts half
 
 
@@ -90,6 +91,11 @@ class WorkMeter:
         """Return what callers are told."""
         with self._lock:
             return Load(waiting_audio_s=tuple(self._waiting), rate=self._rate)
+
+    def serves_sessions(self) -> bool:
+        """Tell whether sessions have used the engine of late."""
+        with self._lock:
+            return self._realtime.at(self._clock()) > _SESSIONS_SHARE
 
     def stats(self) -> dict[str, float]:
         """Return what the scaling policy reads; shares are of this one replica."""

@@ -110,3 +110,24 @@ async def test_those_who_went_away_make_room(engine: Engine) -> None:
     tasks += await submitted(batcher, 4)
     engine.finish(2)
     assert await asyncio.gather(*tasks) == [2, 8]
+
+
+async def test_while_sessions_are_open_a_batch_is_as_short_as_they_can_wait_for(engine: Engine) -> None:
+    class Meter(WorkMeter):
+        sessions = True
+
+        def serves_sessions(self) -> bool:
+            return self.sessions
+
+    meter = Meter()
+    batcher = DrainingBatcher[int, int, int](
+        prepare=engine.prepare, run=engine.run, max_batch=4, max_waiting=9, max_batch_beside_sessions=2, meter=meter
+    )
+    tasks = await submitted(batcher, 1, 2, 3)
+    assert await engine.running() == [1, 2]
+    meter.sessions = False
+    tasks += await submitted(batcher, 4, 5)
+    engine.finish(2)
+    await asyncio.gather(*tasks)
+
+    assert engine.batches[1:] == [[3, 4, 5]]

@@ -160,3 +160,15 @@ def test_work_that_failed_was_no_audio(clock: Clock) -> None:
         fail()
 
     assert meter.load().rate == pytest.approx(10)
+
+
+def test_sessions_count_as_open_until_their_share_of_the_work_has_faded(clock: Clock) -> None:
+    meter = WorkMeter(clock=clock)
+    assert not meter.serves_sessions()
+    for _ in range(10):
+        worked(meter, clock, audio_s=5, took_s=1, realtime_s=5)
+    assert meter.serves_sessions()
+    clock.now += 30
+    assert meter.serves_sessions()
+    clock.now += 300
+    assert not meter.serves_sessions()
