@@ -85,8 +85,8 @@ class PipelineOptions(Settings):
 class SheddingOptions(Settings):
     """When a request is refused at once, with a Retry-After, instead of waiting."""
 
-    longest_wait_s: float = Field(default=15.0, gt=0)  # a recording of up to a minute whose turn is further away
-    always_admitted: int = Field(default=8, ge=1)  # with fewer requests at work nobody is refused for the wait
+    longest_wait_s: float = Field(default=12.0, gt=0)  # a recording of up to a minute whose turn is further away
+    always_admitted: int = Field(default=6, ge=1)  # with fewer requests at work nobody is refused for the wait
 
     def shedding_settings(self) -> SheddingSettings:
         from serve_app.pipeline.shedding import SheddingSettings

@@ -19,16 +19,16 @@ from serve_app.ports.speech import Clock, Progress
 
 LEAST_PAUSE_S, LONGEST_PAUSE_S = 1, 3600
 _BUSY = "All models are busy; try again later."
-_RISE, _FALL = 0.5, 0.1  # how far a sample moves the rate: what was possible once is soon possible again
+_RATE_MEMORY_S = 30.0  # what was done longer ago counts less than half
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheddingSettings:
     """When a request is refused at once."""
 
-    longest_wait_s: float = 15.0  # a short recording whose turn is further away is refused
-    always_admitted: int = 8  # with fewer requests at work nobody is refused for the wait
-    interactive_s: float = 60.0  # longer recordings wait for shorter ones, and may do so for their own length more
+    longest_wait_s: float = 12.0  # a short recording whose turn is further away is refused
+    always_admitted: int = 6  # with fewer requests at work nobody is refused for the wait
+    interactive_s: float = 60.0  # longer recordings wait for shorter ones, and may do so for half their length more
     least_speech: float = 0.5  # of a recording: for the rest of it, which may be silence, nobody is refused
     expected_audio_s: float = 15.0  # of a request whose recording has not been read yet
     sample_s: float = 5.0  # of work, in which the rate is measured: short recordings end in lumps
@@ -78,7 +78,7 @@ class Backlog:
         self.clock = clock
         self._at_work: set[Admitted] = set()
         self._arriving: set[Admitted] = set()
-        self._rate = 0.0  # audio-seconds done in a second with work for everybody; 0: not measured yet
+        self._done_audio_s = self._done_in_s = 0.0  # with work for everybody, by and by forgotten
         self._sampled_audio_s = self._sampled_s = 0.0
         self._filled = False  # once models have given something
         self._last_s = clock()
@@ -124,7 +124,7 @@ class Backlog:
 
     def check_end(self, request: Admitted, left_s: float) -> None:
         """Raise ModelQueueFull when a recording cannot be done in the time that its request has left, or is a long one
-        that would wait for more than its own length beside what short ones wait.
+        that would wait for more than half its length beside what short ones wait.
         """
         if self._rate <= 0:
             return
@@ -132,7 +132,7 @@ class Backlog:
         others = [r for r in self._at_work if r is not request]
         if request.long:
             wait_s = self._before_a_long_one_s(others, request) / self._rate
-            longest_s = self.settings.longest_wait_s + request.audio_s
+            longest_s = self.settings.longest_wait_s + request.audio_s / 2
             if self._crowded and wait_s > longest_s:
                 raise _refused(_BUSY, wait_s - longest_s)
         else:
@@ -172,15 +172,22 @@ class Backlog:
         self._sampled_audio_s += audio_s
         self._sampled_s += elapsed_s
         if self._sampled_s >= self.settings.sample_s:
-            self._take(self._sampled_audio_s / self._sampled_s)
+            self._take(self._sampled_audio_s, self._sampled_s)
             self._sampled_audio_s = self._sampled_s = 0.0
 
-    def _take(self, sample: float) -> None:
+    def _take(self, audio_s: float, in_s: float) -> None:
+        """Add a sample. Work ends in lumps: a mean that rises faster than it falls would promise what never was."""
         if not self._filled:
-            self._filled = sample > 0  # the first sample is of models that were only being filled
+            self._filled = audio_s > 0  # the first sample is of models that were only being filled
             return
-        gain = 1.0 if self._rate == 0 else _RISE if sample > self._rate else _FALL
-        self._rate += gain * (sample - self._rate)
+        kept = 0.5 ** (in_s / _RATE_MEMORY_S)
+        self._done_audio_s = kept * self._done_audio_s + audio_s
+        self._done_in_s = kept * self._done_in_s + in_s
+
+    @property
+    def _rate(self) -> float:
+        """Audio-seconds done in a second; 0: not measured yet."""
+        return self._done_audio_s / self._done_in_s if self._done_in_s else 0.0
 
 
 def _before_a_short_one_s(requests: Sequence[Admitted], account: str, own_s: float) -> float:
