@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from serve_app.pipeline.load import PRIORITIES, Load
+from serve_app.pipeline.load import PRIORITIES, Load, Rate
 from serve_app.ports.speech import Clock
 
 BUSY_MEMORY_S = 10.0  # shorter than any delay of scaling, longer than a batch
@@ -27,7 +27,7 @@ class WorkMeter:
         self._items = [0] * len(PRIORITIES)
         self._busy = _Fading(BUSY_MEMORY_S, clock())
         self._realtime = _Fading(REALTIME_MEMORY_S, clock())
-        self._all, self._full = _Rate(), _Rate()
+        self._all, self._full = Rate(RATE_MEMORY_S), Rate(RATE_MEMORY_S)
         self._began_s: float | None = None
 
     @contextmanager
@@ -135,19 +135,3 @@ class _Fading:
         """Return the mean after a stretch of `level`, with 0 before it."""
         kept = math.exp(-(end - start) / self._memory_s)
         return _Fading(self._memory_s, end, self.at(start) * kept + level * (1 - kept))
-
-
-class _Rate:
-    """Audio-seconds done in a second of work; older work counts less."""
-
-    def __init__(self) -> None:
-        self._audio_s = self._work_s = 0.0
-
-    def add(self, audio_s: float, work_s: float) -> None:
-        kept = 0.5 ** (work_s / RATE_MEMORY_S)
-        self._audio_s = self._audio_s * kept + audio_s
-        self._work_s = self._work_s * kept + work_s
-
-    @property
-    def value(self) -> float:
-        return self._audio_s / self._work_s if self._work_s else 0.0

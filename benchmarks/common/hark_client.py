@@ -84,11 +84,12 @@ class HarkClient:
         started = time.perf_counter()
         fields = self._fields(language, diarize, response_format="json")
         content = await asyncio.to_thread(path.read_bytes)
-        for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             answer = await self._http.post("/v1/transcribe", files={"file": (path.name, content)}, data=fields)
-            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or "retry-after" not in answer.headers:
+            told_s = answer.headers.get("retry-after")
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or told_s is None or not left:
                 break
-            await asyncio.sleep(float(answer.headers["retry-after"]))
+            await asyncio.sleep(float(told_s))
         cost = Cost(wall_s=time.perf_counter() - started)
         if answer.status_code == httpx.codes.OK:
             return outcome_of_json(answer.json(), cost)

@@ -12,6 +12,24 @@ REALTIME, PARTIAL, INTERACTIVE, LONG, BACKGROUND = PRIORITIES = range(5)
 SHARES = {PARTIAL: 16, INTERACTIVE: 8, LONG: 4, BACKGROUND: 1}
 
 
+class Rate:
+    """Audio-seconds done in a second of work; of work `memory_s` ago half counts."""
+
+    def __init__(self, memory_s: float) -> None:
+        self._memory_s = memory_s
+        self._audio_s = self._work_s = 0.0
+
+    def add(self, audio_s: float, work_s: float) -> None:
+        kept = 0.5 ** (work_s / self._memory_s)
+        self._audio_s = self._audio_s * kept + audio_s
+        self._work_s = self._work_s * kept + work_s
+
+    @property
+    def value(self) -> float:
+        """0: not measured yet."""
+        return self._audio_s / self._work_s if self._work_s else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """The work that waits in front of one replica and how fast it is done."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from serve_app.errors import ModelQueueFull
-from serve_app.pipeline.load import INTERACTIVE, LONG, SHARES
+from serve_app.pipeline.load import INTERACTIVE, LONG, SHARES, Rate
 from serve_app.ports.speech import Clock, Progress
 
 LEAST_PAUSE_S, LONGEST_PAUSE_S = 1, 3600
@@ -78,7 +78,7 @@ class Backlog:
         self.clock = clock
         self._at_work: set[Admitted] = set()
         self._arriving: set[Admitted] = set()
-        self._done_audio_s = self._done_in_s = 0.0  # with work for everybody, by and by forgotten
+        self._measured = Rate(_RATE_MEMORY_S)  # with work for everybody
         self._sampled_audio_s = self._sampled_s = 0.0
         self._filled = False  # once models have given something
         self._last_s = clock()
@@ -180,14 +180,11 @@ class Backlog:
         if not self._filled:
             self._filled = audio_s > 0  # the first sample is of models that were only being filled
             return
-        kept = 0.5 ** (in_s / _RATE_MEMORY_S)
-        self._done_audio_s = kept * self._done_audio_s + audio_s
-        self._done_in_s = kept * self._done_in_s + in_s
+        self._measured.add(audio_s, in_s)
 
     @property
     def _rate(self) -> float:
-        """Audio-seconds done in a second; 0: not measured yet."""
-        return self._done_audio_s / self._done_in_s if self._done_in_s else 0.0
+        return self._measured.value
 
 
 def _before_a_short_one_s(requests: Sequence[Admitted], account: str, own_s: float) -> float:
