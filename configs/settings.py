@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -41,6 +41,7 @@ class RecognizerSettings(Settings):
     compute_type: str = "int8"  # CTranslate2's: int8, float16, int8_float16, …
     threads: int = Field(default=1, ge=1)  # CPU threads; two replicas of one thread beat one replica of two
     beam_size: int = Field(default=5, ge=1)
+    decoder: Literal["ctranslate2", "onnxruntime"] = "ctranslate2"  # onnxruntime: for CPUs, costs half
     pool_silence: bool = False  # for CPUs: the silence behind chunks of up to 20 s costs an eighth, for the same words
     max_batch: int = Field(default=4, ge=1)  # windows decoded together; bounds what a replica takes of a GPU
     max_batch_beside_sessions: int | None = Field(default=None, ge=1)  # while sessions are open: they wait for a batch

@@ -118,6 +118,7 @@ class LocalRecognizer:
             threads=settings.threads,
             beam_size=settings.beam_size,
             pool_silence=settings.pool_silence,
+            decoder=settings.decoder,
         )
         self._work = WorkMeter()
         self._batcher = DrainingBatcher[Window, EncodedWindow, Recognition](

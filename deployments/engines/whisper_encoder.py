@@ -26,20 +26,17 @@ _LEAST_SILENCE_S = 1.0  # heard in full behind the chunk
 _STEP_S = 1.0  # chunks are rounded up to this, so that they can share a batch
 _STATES_PER_SECOND = FRAMES_PER_SECOND // 2
 _N_STATES = round(WINDOW_S * _STATES_PER_SECOND)
-_LARGEST_BYTES = 2**31 - 2**20  # of a graph, which is one protobuf message
 _MARGIN = 5  # states behind the last one heard in full: its neighbours see no edge
 
 
 class PooledEncoder:
     """The encoder of a Whisper model in CTranslate2's format, on CPUs. Not thread-safe.
 
-    Raises ValueError for a model whose weights are not stored as floating-point numbers, or too large for one graph.
+    Raises ValueError for a model whose weights are not stored as floating-point numbers.
     """
 
     def __init__(self, weights: Path, *, threads: int) -> None:
         tensors = read_tensors(weights / "model.bin", prefix="encoder/")
-        if 4 * sum(tensor.size for tensor in tensors.values()) > _LARGEST_BYTES:
-            raise ValueError(f"the encoder in {weights} is too large to have its silence pooled")
         graph = encoder_graph(tensors, n_heads=int(tensors["num_heads"]))
         self._session = open_session(graph.SerializeToString(), threads=threads)
 

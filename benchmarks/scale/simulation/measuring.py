@@ -55,6 +55,7 @@ class MeasuredEngines:
             threads=1,
             beam_size=own.beam_size,
             pool_silence=own.pool_silence,
+            decoder=own.decoder,
         )
         self._decoder, self._detector = PyAvDecoder(), SileroDetector()
         self._diarizer = None

@@ -12,9 +12,9 @@ from deployments.engines.faster_whisper import FasterWhisperRecognizer
 from serve_app.audio.recording import Waveform
 
 
-@pytest.fixture(scope="module")
-def engine(weights: Callable[[str], Path]) -> FasterWhisperRecognizer:
-    return FasterWhisperRecognizer(weights(WEIGHTS), threads=2)
+@pytest.fixture(scope="module", params=["ctranslate2", "onnxruntime"])
+def engine(request: pytest.FixtureRequest, weights: Callable[[str], Path]) -> FasterWhisperRecognizer:
+    return FasterWhisperRecognizer(weights(WEIGHTS), threads=2, decoder=request.param)
 
 
 @pytest.fixture(scope="module")

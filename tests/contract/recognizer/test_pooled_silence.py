@@ -20,7 +20,7 @@ from serve_app.ports.speech import RecognizeOptions
 
 @pytest.fixture(scope="module")
 def pooling(weights: Callable[[str], Path]) -> FasterWhisperRecognizer:
-    return FasterWhisperRecognizer(weights(WEIGHTS), threads=2, pool_silence=True)
+    return FasterWhisperRecognizer(weights(WEIGHTS), threads=2, pool_silence=True, decoder="onnxruntime")
 
 
 def test_a_clear_voice_is_written_down_word_for_word(
@@ -67,7 +67,7 @@ def test_long_chunks_and_those_that_ask_for_a_short_window_go_to_the_model_itsel
 
 
 def test_without_pooling_the_graph_is_the_models_own_encoder(weights: Callable[[str], Path], shipped: Decode) -> None:
-    """All frames in their places, each counted once, against CTranslate2 in the same precision."""
+    """All frames in their places, each counted once, against CTranslate2 in full precision."""
     import onnxruntime
     from faster_whisper import WhisperModel
 
@@ -86,7 +86,9 @@ def test_without_pooling_the_graph_is_the_models_own_encoder(weights: Callable[[
         "attention_bias": np.zeros((1, 1, 1500, 1500), dtype=np.float32),
     }
 
-    assert session.run(None, given)[0] == pytest.approx(np.array(model.encode(features)), abs=0.05)
+    expected = np.array(model.encode(features))
+    difference = session.run(None, given)[0] - expected
+    assert np.linalg.norm(difference) < 0.15 * np.linalg.norm(expected)  # 0.09 for counting in 8-bit integers
 
 
 def test_a_chunk_that_is_too_long_is_refused(weights: Callable[[str], Path]) -> None:
