@@ -47,6 +47,12 @@ class RecognizerSettings(Settings):
     max_batch_beside_sessions: int | None = Field(default=None, ge=1)  # while sessions are open: they wait for a batch
     max_waiting: int = Field(default=256, ge=1)  # windows queued in a replica before it says that it is full
 
+    @model_validator(mode="after")
+    def _onnxruntime_is_for_cpus(self) -> RecognizerSettings:
+        if self.device != "cpu" and (self.decoder == "onnxruntime" or self.pool_silence):
+            raise ValueError(f"`decoder: onnxruntime` and `pool_silence` are for CPUs, not for {self.device}")
+        return self
+
 
 class DiarizerSettings(Settings):
     """The diarization models."""

@@ -38,6 +38,9 @@ def settings(**fields: Any) -> AppSettings:
     [
         ({"colour": "red"}, "colour"),
         ({"recognizers": {"base": {"weights": "w", "colour": "red"}}}, "colour"),
+        ({"recognizers": {"base": {"weights": "w", "device": "cuda", "decoder": "onnxruntime"}}}, "for CPUs"),
+        ({"recognizers": {"base": {"weights": "w", "device": "cuda", "pool_silence": True}}}, "for CPUs"),
+        ({"recognizers": {"base": {"weights": "w", "decoder": "another"}}}, "decoder"),
         ({"api": {"colour": "red"}}, "colour"),
         ({"accounts": {"plans": {"free": {"colour": "red"}}}}, "colour"),
         ({"recognizers": {}}, "recognizers"),
