@@ -58,7 +58,8 @@ def search(
     """Return the hypothesis with the best mean of log-probabilities.
 
     `first` are the logits (n_tokens,) behind `given`, which the answer begins with. As many hypotheses as there are
-    beams are brought to an end (Graves 2012, without a length bonus); those far behind the best are given up.
+    beams are brought to an end (Graves 2012, without a length bonus); those far behind the best that goes on are given
+    up, and all of them when the best cannot win any more.
     """
     alive = [Hypothesis(tokens=tuple(given), n_given=len(given))]
     logits = first[None]
@@ -72,12 +73,13 @@ def search(
         done += [alive[row].and_then(token, score, end=token) for score, row, token in leading if token == rules.end]
         if len(done) >= n_beams:
             break
-        best = max([ranked[0][0], *(hypothesis.score for hypothesis in done)])
-        kept = [(score, row, token) for score, row, token in ranked if token != rules.end and score > best - WIDTH]
-        kept = kept[:n_beams]
+        going_on = [(score, row, token) for score, row, token in ranked if token != rules.end]
+        kept = [one for one in going_on if one[0] > going_on[0][0] - WIDTH][:n_beams]
         if not kept:
             break
         alive = [alive[row].and_then(token, score, end=rules.end) for score, row, token in kept]
+        if done and _is_beaten(alive[0], max(done, key=lambda hypothesis: hypothesis.mean)):
+            break
         logits = step([row for _, row, _ in kept], [token for *_, token in kept])
     return max(done, key=lambda hypothesis: hypothesis.mean)
 
@@ -115,6 +117,13 @@ def sample(
             logits = step(rows, [hypothesis.tokens[-1] for hypothesis in alive])
             from_rows = list(range(len(alive)))
     return max(done, key=lambda hypothesis: hypothesis.mean)
+
+
+def _is_beaten(alive: Hypothesis, done: Hypothesis) -> bool:
+    """Tell whether going on is hopeless. The score alone does not say so: a text loses some with every token, and one
+    that stopped early has lost little.
+    """
+    return alive.score < done.score - WIDTH and alive.mean < done.mean
 
 
 def _extensions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pytest
@@ -89,6 +90,25 @@ def test_more_beams_than_there_are_texts_end() -> None:
     found = search(decoder.step, decoder.first(), [MARK], RULES, WIDE, n_beams=5)
 
     assert found.tokens == (MARK, A)
+
+
+def test_a_text_is_not_given_up_for_a_shorter_one_that_ended() -> None:
+    """Each word of the long one costs something; together they cost more than stopping at once."""
+    coins: Table = {text: {A: 0.5, B: 0.5} for n in range(1, 10) for text in product((A, B), repeat=n)}
+    decoder = TableDecoder(coins | {(): {A: 0.4, B: 0.4, END: 0.2}})
+    found = search(decoder.step, decoder.first(), [MARK], RULES, WIDE, n_beams=5)
+
+    assert len(found.tokens) == 1 + 10
+
+
+def test_a_search_ends_soon_after_the_best_text_has() -> None:
+    babbling: Table = {(A,): {END: 0.999, A: 0.001}}
+    babbling |= {(A,) * n: {A: 0.9, B: 0.1} for n in range(2, 40)} | {(): {A: 1.0}}
+    decoder = TableDecoder(babbling)
+    found = search(decoder.step, decoder.first(), [MARK], RULES, Limits(longest=40), n_beams=5)
+
+    assert found.tokens == (MARK, A)
+    assert decoder.n_steps <= 3
 
 
 def test_repeats_can_be_forbidden() -> None:
