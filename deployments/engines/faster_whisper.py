@@ -1,4 +1,4 @@
-"""Whisper on CTranslate2, driven window by window so that windows of different requests share a batch."""
+"""Whisper, driven window by window so that windows of different requests share an engine."""
 
 from __future__ import annotations
 

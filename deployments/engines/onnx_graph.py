@@ -63,30 +63,26 @@ class GraphBuilder:
         """Add a layer normalization."""
         return self.add("LayerNormalization", [x, self.tensor(f"{name}/gamma"), self.tensor(f"{name}/beta")], axis=-1)
 
-    def linear(self, x: str, name: str, *, rows: slice = slice(None)) -> str:
-        """Add a linear layer, or those `rows` of its weight, in 8-bit integers.
+    def linear(self, x: str, name: str) -> str:
+        """Add a linear layer in 8-bit integers.
 
         Weights are scaled by their output, activations by the largest value of their token, for the first token has
         some a hundred times as large as others have (Xiao et al. 2023, on attention sinks). Both are unsigned: without
         instructions for integer dot products, sums of unsigned with signed products are cut off at 16 bits.
         """
-        weight = self._stored(f"{name}/weight")[rows].astype(np.float32)
-        label = f"{name}/weight/{rows.start}-{rows.stop}"
+        weight = self._stored(f"{name}/weight").astype(np.float32)
         scale = np.maximum(np.abs(weight).max(axis=1), 1e-12) / 127
         integers = (np.round(weight / scale[:, None]) + 128).astype(np.uint8).T
         largest = self.add("ReduceMax", [self.add("Abs", [x]), self.constant("last_axis", np.array([-1]))], keepdims=1)
         largest = self.add("Max", [largest, self.constant("tiny", np.array(1e-12, dtype=np.float32))])
         parameters = [
-            self.constant(label, integers),
-            self.constant(f"{label}/scale", scale),
-            self.constant(f"{label}/zero", np.full(len(scale), 128, dtype=np.uint8)),
+            self.constant(f"{name}/integers", integers),
+            self.constant(f"{name}/scale", scale),
+            self.constant(f"{name}/zero", np.full(len(scale), 128, dtype=np.uint8)),
         ]
         product = self.add("DynamicQuantizeMatMul", [self.add("Div", [x, largest]), *parameters], domain=RUNTIME)
         product = self.add("Mul", [product, largest])
-        if f"{name}/bias" not in self.tensors:
-            return product
-        bias = self._stored(f"{name}/bias")[rows].astype(np.float32)
-        return self.add("Add", [product, self.constant(f"{label}/bias", bias)])
+        return self.add("Add", [product, self.tensor(f"{name}/bias")]) if f"{name}/bias" in self.tensors else product
 
     def n_layers(self) -> int:
         """Return how many layers the tensors are of."""

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-STATES_PER_SECOND = 50
+from deployments.engines.whisper_windows import STATES_PER_SECOND
+
 _FILTER_WIDTH = 7  # states
-# Exchanges that leave the median of seven in the middle (Devillard 1998, "Fast median search").
-_EXCHANGES = ((0, 5), (0, 3), (1, 6), (2, 4), (0, 1), (3, 5), (2, 6), (2, 3), (3, 6), (4, 5), (1, 4), (1, 3), (3, 4))
 
 Floats = npt.NDArray[np.float32]
 
@@ -43,25 +42,14 @@ def align_words(
 
 def _salience(attention: Floats) -> Floats:
     """Return how much each token has to do with each state (n_tokens, n_states), against the other tokens."""
+    from scipy.ndimage import median_filter
+
     weights = np.exp(attention - attention.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
     weights -= weights.mean(axis=1, keepdims=True)
     weights /= np.maximum(weights.std(axis=1, keepdims=True), 1e-12)
-    salience: Floats = median_filter(weights).mean(axis=0)
+    salience: Floats = median_filter(weights, size=(1, 1, _FILTER_WIDTH), mode="mirror").mean(axis=0)
     return salience
-
-
-def median_filter(values: Floats) -> Floats:
-    """Return the median of seven neighbours along the last axis, whose ends are mirrored."""
-    reach = _FILTER_WIDTH // 2
-    if values.shape[-1] <= reach:
-        return values
-    padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(reach, reach)], mode="reflect")
-    n = values.shape[-1]
-    near = [padded[..., i : i + n] for i in range(_FILTER_WIDTH)]
-    for low, high in _EXCHANGES:
-        near[low], near[high] = np.minimum(near[low], near[high]), np.maximum(near[low], near[high])
-    return near[3]
 
 
 def first_states(salience: Floats) -> npt.NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Whisper's decoder in CTranslate2: on GPUs, and on CPUs with weights that are stored as integers."""
+"""Whisper's text and times from CTranslate2, for GPUs and for weights that are stored as integers."""
 
 from __future__ import annotations
 

@@ -17,15 +17,14 @@ import numpy.typing as npt
 from deployments.engines.ctranslate2_file import read_tensors
 from deployments.engines.onnx_session import open_session
 from deployments.engines.whisper_graph import encoder_graph
-from deployments.engines.whisper_windows import FRAMES_PER_SECOND
+from deployments.engines.whisper_windows import STATES_PER_SECOND
 from serve_app.audio.plan import WINDOW_S
 
 POOL = 8  # states of silence that one stands for
 LONGEST_S = 20.0  # longer chunks leave too little silence to gain anything
 _LEAST_SILENCE_S = 1.0  # heard in full behind the chunk
 _STEP_S = 1.0  # chunks are rounded up to this, so that they can share a batch
-_STATES_PER_SECOND = FRAMES_PER_SECOND // 2
-_N_STATES = round(WINDOW_S * _STATES_PER_SECOND)
+_N_STATES = round(WINDOW_S * STATES_PER_SECOND)
 _MARGIN = 5  # states behind the last one heard in full: its neighbours see no edge
 
 
@@ -60,7 +59,7 @@ class PooledEncoder:
 
 def heard_states(duration_s: float) -> int:
     """Return how many states of a chunk's window are computed in full."""
-    return round(math.ceil((duration_s + _LEAST_SILENCE_S) / _STEP_S) * _STEP_S * _STATES_PER_SECOND)
+    return round(math.ceil((duration_s + _LEAST_SILENCE_S) / _STEP_S) * _STEP_S * STATES_PER_SECOND)
 
 
 def _places(

@@ -52,12 +52,11 @@ def memory_graph(tensors: Tensors, *, n_heads: int) -> onnx.ModelProto:
     split = graph.constant("split", np.array([0, 0, n_heads, n_dims // n_heads], dtype=np.int64))
     names = []
     for i in range(graph.n_layers()):
-        for part, rows, axes in (
-            ("keys", slice(0, n_dims), [0, 2, 1, 3]),
-            ("values", slice(n_dims, 2 * n_dims), [0, 2, 3, 1]),
-        ):
-            projected = graph.linear("states", f"layer_{i}/attention/linear_1", rows=rows)
-            by_head = graph.add("Reshape", [projected, split])
+        projected = graph.linear("states", f"layer_{i}/attention/linear_1")
+        parts = [f"layer_{i}/{part}" for part in ("keys", "values")]
+        graph.add("Split", [projected], outputs=parts, axis=2, num_outputs=2)
+        for part, axes in (("keys", [0, 2, 1, 3]), ("values", [0, 2, 3, 1])):
+            by_head = graph.add("Reshape", [f"layer_{i}/{part}", split])
             names.append(graph.add("Transpose", [by_head], outputs=[f"heard_{part}_{i}"], perm=axes))
     inputs = [helper.make_tensor_value_info("states", TensorProto.FLOAT, [1, None, n_dims])]
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names]
@@ -83,8 +82,11 @@ def decoder_graph(tensors: Tensors, *, n_heads: int, alignment_heads: Sequence[t
     for i in layers:
         x = _decoder_layer(graph, x, i, n_heads)
     x = graph.add("Gather", [graph.normalize(x, "layer_norm"), "wanted"], axis=1)
-    followed = [_heads(graph, i, [head for layer, head in alignment_heads if layer == i]) for i in layers]
-    graph.add("Concat", [name for name in followed if name], outputs=["attention"], axis=1)
+    followed = [
+        graph.add("Gather", [f"attention_{layer}", graph.constant(f"head_{head}", np.array([head]))], axis=1)
+        for layer, head in alignment_heads
+    ]
+    graph.add("Concat", followed, outputs=["attention"], axis=1)
     graph.add("Identity", [graph.linear(x, "embeddings")], outputs=["logits"])
     past = [f"{prefix}_{part}_{i}" for i in layers for prefix in ("past", "heard") for part in ("keys", "values")]
     inputs = [
@@ -98,23 +100,15 @@ def decoder_graph(tensors: Tensors, *, n_heads: int, alignment_heads: Sequence[t
 
 
 def _encoder_layer(graph: GraphBuilder, x: str, layer: str, n_heads: int) -> str:
-    projected = graph.linear(
-        graph.normalize(x, f"{layer}/self_attention/layer_norm"), f"{layer}/self_attention/linear_0"
-    )
-    parts = [f"{layer}/{part}" for part in ("queries", "keys", "values")]
-    graph.add("Split", [projected], outputs=parts, axis=2, num_outputs=3)
+    parts = _project(graph, x, f"{layer}/self_attention")
     mixed = graph.add("MultiHeadAttention", [*parts, "", "", "attention_bias"], domain=RUNTIME, num_heads=n_heads)
     x = graph.add("Add", [x, graph.linear(mixed, f"{layer}/self_attention/linear_1")])
-    inner = graph.linear(graph.normalize(x, f"{layer}/ffn/layer_norm"), f"{layer}/ffn/linear_0")
-    return graph.add("Add", [x, graph.linear(graph.gelu(inner), f"{layer}/ffn/linear_1")])
+    return _feed_forward(graph, x, f"{layer}/ffn")
 
 
 def _decoder_layer(graph: GraphBuilder, x: str, i: int, n_heads: int) -> str:
     layer = f"layer_{i}"
-    said = graph.normalize(x, f"{layer}/self_attention/layer_norm")
-    projected = graph.linear(said, f"{layer}/self_attention/linear_0")
-    parts = [f"{layer}/{part}" for part in ("queries", "keys", "values")]
-    graph.add("Split", [projected], outputs=parts, axis=2, num_outputs=3)
+    parts = _project(graph, x, f"{layer}/self_attention")
     past = [graph.add("Gather", [f"past_{part}_{i}", "order"], axis=0) for part in ("keys", "values")]
     mixed = graph.add(
         "MultiHeadAttention",
@@ -128,8 +122,20 @@ def _decoder_layer(graph: GraphBuilder, x: str, i: int, n_heads: int) -> str:
     asked = graph.linear(graph.normalize(x, f"{layer}/attention/layer_norm"), f"{layer}/attention/linear_0")
     heard = _hear(graph, asked, i, n_heads)
     x = graph.add("Add", [x, graph.linear(heard, f"{layer}/attention/linear_2")])
-    inner = graph.linear(graph.normalize(x, f"{layer}/ffn/layer_norm"), f"{layer}/ffn/linear_0")
-    return graph.add("Add", [x, graph.linear(graph.gelu(inner), f"{layer}/ffn/linear_1")])
+    return _feed_forward(graph, x, f"{layer}/ffn")
+
+
+def _project(graph: GraphBuilder, x: str, block: str) -> list[str]:
+    """Return queries, keys and values of attention to itself."""
+    projected = graph.linear(graph.normalize(x, f"{block}/layer_norm"), f"{block}/linear_0")
+    parts = [f"{block}/{part}" for part in ("queries", "keys", "values")]
+    graph.add("Split", [projected], outputs=parts, axis=2, num_outputs=3)
+    return parts
+
+
+def _feed_forward(graph: GraphBuilder, x: str, block: str) -> str:
+    inner = graph.linear(graph.normalize(x, f"{block}/layer_norm"), f"{block}/linear_0")
+    return graph.add("Add", [x, graph.linear(graph.gelu(inner), f"{block}/linear_1")])
 
 
 def _hear(graph: GraphBuilder, asked: str, i: int, n_heads: int) -> str:
@@ -147,14 +153,6 @@ def _hear(graph: GraphBuilder, asked: str, i: int, n_heads: int) -> str:
     weights = graph.add("Softmax", [scores], axis=-1)
     mixed = graph.add("MatMul", [f"heard_values_{i}", graph.add("Transpose", [weights], perm=[0, 1, 3, 2])])
     return graph.add("Reshape", [graph.add("Transpose", [mixed], perm=[0, 3, 1, 2]), graph.add("Shape", [asked])])
-
-
-def _heads(graph: GraphBuilder, i: int, heads: Sequence[int]) -> str:
-    if not heads:
-        return ""
-    return graph.add(
-        "Gather", [f"attention_{i}", graph.constant(f"followed_{i}", np.array(heads, dtype=np.int64))], axis=1
-    )
 
 
 def _convolve(graph: GraphBuilder, x: str, name: str, *, stride: int) -> str:

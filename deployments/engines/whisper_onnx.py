@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from deployments.engines.whisper_alignment import STATES_PER_SECOND, align_words
+from deployments.engines.whisper_alignment import align_words
 from deployments.engines.whisper_decoder import Transcription, WhisperDecoder
 from deployments.engines.whisper_prompts import WhisperPrompts
 from deployments.engines.whisper_rules import TokenRules
 from deployments.engines.whisper_search import Limits, sample, search
 from deployments.engines.whisper_text import Alignment, Generated, forbidden_repeats, longest_text, n_frames
-from deployments.engines.whisper_windows import FRAMES_PER_SECOND, EncodedWindow
+from deployments.engines.whisper_windows import FRAMES_PER_SECOND, STATES_PER_SECOND, EncodedWindow
 
 N_CONTEXT = 448  # tokens
 

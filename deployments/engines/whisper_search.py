@@ -67,21 +67,18 @@ def search(
     while True:
         ranked = _extensions(alive, logits, rules, n=2 * n_beams, no_repeat=limits.no_repeat)
         if len(alive[0].tokens) + 1 >= limits.longest:
-            done += [alive[row].and_then(token, score, end=rules.end) for score, row, token in ranked[:n_beams]]
+            done += [longer for longer, *_ in ranked[:n_beams]]
             break
-        leading = ranked[:n_beams]
-        done += [alive[row].and_then(token, score, end=token) for score, row, token in leading if token == rules.end]
+        done += [ended for ended, _, token in ranked[:n_beams] if token == rules.end]
         if len(done) >= n_beams:
             break
-        going_on = [(score, row, token) for score, row, token in ranked if token != rules.end]
-        kept = [one for one in going_on if one[0] > going_on[0][0] - WIDTH][:n_beams]
-        if not kept:
-            break
-        alive = [alive[row].and_then(token, score, end=rules.end) for score, row, token in kept]
-        if done and _is_beaten(alive[0], max(done, key=lambda hypothesis: hypothesis.mean)):
+        going_on = [one for one in ranked if one[2] != rules.end]
+        kept = [one for one in going_on if one[0].score > going_on[0][0].score - WIDTH][:n_beams]
+        alive = [longer for longer, *_ in kept]
+        if not alive or (done and _is_beaten(alive[0], max(done, key=_mean))):
             break
         logits = step([row for _, row, _ in kept], [token for *_, token in kept])
-    return max(done, key=lambda hypothesis: hypothesis.mean)
+    return max(done, key=_mean)
 
 
 def sample(
@@ -96,27 +93,27 @@ def sample(
 ) -> Hypothesis:
     """Return the likeliest of several hypotheses whose tokens are drawn at random, at a temperature above 0."""
     chance = np.random.default_rng(seed)
-    alive = [Hypothesis(tokens=tuple(given), n_given=len(given))] * N_SAMPLES
-    logits = np.repeat(first[None], N_SAMPLES, axis=0)
+    alive = [(0, Hypothesis(tokens=tuple(given), n_given=len(given)))] * N_SAMPLES  # with the row that it goes on from
+    logits = first[None]
     done: list[Hypothesis] = []
-    from_rows: list[int] = [0] * N_SAMPLES
     while alive:
-        rows: list[int] = []
-        extended: list[Hypothesis] = []
-        for row, (hypothesis, scores) in enumerate(zip(alive, logits, strict=True)):
-            likely = rules.log_probabilities(scores, hypothesis.tokens, no_repeat=limits.no_repeat)
+        going_on: list[tuple[int, Hypothesis]] = []
+        for row, hypothesis in alive:
+            likely = rules.log_probabilities(logits[row], hypothesis.tokens, no_repeat=limits.no_repeat)
             token = _draw(likely, temperature, chance)
             longer = hypothesis.and_then(token, hypothesis.score + float(likely[token]), end=rules.end)
             if token == rules.end or len(longer.tokens) >= limits.longest:
                 done.append(longer)
             else:
-                extended.append(longer)
-                rows.append(from_rows[row])
-        alive = extended
-        if alive:
-            logits = step(rows, [hypothesis.tokens[-1] for hypothesis in alive])
-            from_rows = list(range(len(alive)))
-    return max(done, key=lambda hypothesis: hypothesis.mean)
+                going_on.append((row, longer))
+        if going_on:
+            logits = step([row for row, _ in going_on], [hypothesis.tokens[-1] for _, hypothesis in going_on])
+        alive = [(row, hypothesis) for row, (_, hypothesis) in enumerate(going_on)]
+    return max(done, key=_mean)
+
+
+def _mean(hypothesis: Hypothesis) -> float:
+    return hypothesis.mean
 
 
 def _is_beaten(alive: Hypothesis, done: Hypothesis) -> bool:
@@ -128,13 +125,14 @@ def _is_beaten(alive: Hypothesis, done: Hypothesis) -> bool:
 
 def _extensions(
     alive: Sequence[Hypothesis], logits: Logits, rules: TokenRules, *, n: int, no_repeat: int
-) -> list[tuple[float, int, int]]:
-    """Return the `n` best (score, row, token) by score."""
+) -> list[tuple[Hypothesis, int, int]]:
+    """Return the `n` best by score: hypotheses, the row that each goes on from, and its new token."""
     found: list[tuple[float, int, int]] = []
     for row, (hypothesis, scores) in enumerate(zip(alive, logits, strict=True)):
         likely = rules.log_probabilities(scores, hypothesis.tokens, no_repeat=no_repeat)
         found += [(hypothesis.score + float(likely[token]), row, int(token)) for token in _best(likely, n)]
-    return sorted(found, reverse=True)[:n]
+    best = sorted(found, reverse=True)[:n]
+    return [(alive[row].and_then(token, score, end=rules.end), row, token) for score, row, token in best]
 
 
 def _best(likely: Logits, n: int) -> npt.NDArray[np.int64]:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from serve_app.audio.plan import WINDOW_S
 from serve_app.ports.speech import RecognizeOptions
 
-FRAMES_PER_SECOND = 100  # of the log-mel features; the encoder halves it
+FRAMES_PER_SECOND = 100  # of the log-mel features
+STATES_PER_SECOND = FRAMES_PER_SECOND // 2  # that the encoder makes of them
 LEAST_SILENCE_S = 3.0  # behind the chunk in a shorter window: the encoder was trained on windows with much of it
 WINDOW_STEP_S = 1.0  # shorter windows are rounded up to this, so that chunks can share a batch
 
@@ -31,7 +32,7 @@ class EncodedWindow:
     def is_short(self) -> bool:
         """Whether the encoder was given less than it was trained on."""
         n_states: int = self.states.shape[1]
-        return n_states < WINDOW_S * FRAMES_PER_SECOND / 2
+        return n_states < WINDOW_S * STATES_PER_SECOND
 
 
 def encoded_s(duration_s: float, window_s: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deployments.engines.whisper_alignment import align_words, first_states, median_filter
+from deployments.engines.whisper_alignment import align_words, first_states
 
 
 def attention_along(
@@ -74,12 +74,3 @@ def _best_between(salience: np.ndarray[tuple[int, ...], np.dtype[np.float32]], f
             own = max(own, salience[i, first:following].sum()) if following > first else own
         total += float(own)
     return total
-
-
-def test_the_filter_takes_the_middle_of_seven_neighbours() -> None:
-    values = np.random.default_rng(5).normal(size=(2, 3, 40)).astype(np.float32)
-    mirrored = np.pad(values, [(0, 0), (0, 0), (3, 3)], mode="reflect")
-
-    expected = np.median(np.lib.stride_tricks.sliding_window_view(mirrored, 7, axis=-1), axis=-1)
-
-    assert median_filter(values) == pytest.approx(expected)
