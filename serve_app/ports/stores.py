@@ -95,7 +95,10 @@ class Ledger(Protocol):
         """
 
     async def raise_to(self, reservation_id: str, credits: int) -> Reservation:
-        """Set more aside, up to `credits` in all. Raises as `reserve`, and Conflict if it is no longer held."""
+        """Set more aside, up to `credits` in all. Raises as `reserve`, and Conflict if it has ended.
+
+        Of a reservation that a sweeper released meanwhile the balance must cover all, and nothing is set aside.
+        """
 
     async def extend(self, reservation_id: str, *, ttl_s: float) -> bool:
         """Let it expire `ttl_s` from now; False: it is no longer held."""

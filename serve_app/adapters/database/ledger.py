@@ -67,7 +67,8 @@ class SqlLedger:
             "SELECT outcome, balance, (reservation).* FROM hark_raise(CAST(:id AS uuid), :credits)",
             {"id": as_id(reservation_id), "credits": credits},
         )
-        return _settled(row, needed=credits - (row["credits"] or 0))
+        held = row["credits"] if row["state"] == "held" else 0
+        return _settled(row, needed=credits - held)
 
     async def extend(self, reservation_id: str, *, ttl_s: float) -> bool:
         touched = await self._sql.run(

@@ -196,6 +196,24 @@ async def test_a_late_capture_is_charged_if_the_balance_still_covers_it(database
     assert await database.ledger.discrepancies() == []
 
 
+async def test_what_lapsed_can_be_raised_and_is_charged_at_the_end(database: Database, funded: Funded) -> None:
+    account = await funded(10)
+    held, other = await reserve(database, account, 1, ttl_s=0), await reserve(database, account, 1, ttl_s=0)
+    await database.ledger.sweep()
+    with pytest.raises(InsufficientCredits) as short:
+        await database.ledger.raise_to(held.id, 11)
+    assert short.value.details == {"balance": 10, "needed": 11}
+    assert (await database.ledger.raise_to(held.id, 6)).credits == 6
+    assert await database.ledger.balance(account.id) == 10
+    assert (await database.ledger.capture(held.id, 6)).captured == 6
+    assert await database.ledger.balance(account.id) == 4
+    await database.ledger.release(other.id)
+    for ended in (held, other):
+        with pytest.raises(Conflict):
+            await database.ledger.raise_to(ended.id, 7)
+    assert await database.ledger.discrepancies() == []
+
+
 async def test_the_ledger_cannot_be_rewritten(database: Database, funded: Funded) -> None:
     account = await funded(10)
     for statement in ("UPDATE ledger_entries SET delta = 99", "DELETE FROM ledger_entries", "TRUNCATE ledger_entries"):

@@ -67,11 +67,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(reservation=held, credits=CREDITS)
     def raise_to(self, reservation: str, credits: int) -> None:
         known = self.state[reservation]
-        more = max(credits - known["credits"], 0)
-        fault = Conflict if known["is"] != "held" else InsufficientCredits if more > self.balance else None
+        is_held = known["is"] == "held"
+        more = max(credits - known["credits"], 0) if is_held else credits
+        fault: type[Exception] | None = InsufficientCredits if more > self.balance else None
+        if known["is"] in ("captured", "released"):
+            fault = Conflict
         if self.agreed(self.ledger.raise_to(reservation, credits), fault):
-            self.balance -= more
-            known["credits"] += more
+            self.balance -= more if is_held else 0
+            known["credits"] = max(known["credits"], credits)
 
     @rule(reservation=held, credits=CREDITS)
     def capture(self, reservation: str, credits: int) -> None:
