@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 # RecognizeOptions.priority; lower goes first
 REALTIME, PARTIAL, INTERACTIVE, LONG, BACKGROUND = PRIORITIES = range(5)
-# Of an engine's turns while all wait for it; what sessions cannot do without goes before them all. Their guesses are
-# short, and as many as the engine can make: before all others they would take everything. Recordings of all lengths
-# wait alike when more comes than can be done: with none for the long ones, short ones alone would take everything.
-SHARES = {PARTIAL: 16, INTERACTIVE: 8, LONG: 4, BACKGROUND: 1}
+# Of an engine's turns while all wait for it; what sessions cannot do without goes before them all. Their guesses are as
+# many as the engine can make: they are for when it has time. Recordings of all lengths wait alike when more comes than
+# can be done: with none for the long ones, short ones alone would take everything.
+SHARES = {PARTIAL: 4, INTERACTIVE: 8, LONG: 4, BACKGROUND: 1}
 
 
 class Rate:

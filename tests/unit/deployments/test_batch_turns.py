@@ -76,7 +76,7 @@ async def test_a_realtime_item_does_not_wait_for_a_batch_that_is_being_prepared(
     assert engine.batches == [[10], [1, 2]]
 
 
-async def test_a_sessions_guess_goes_first_and_alone_and_its_finals_before_it(engine: Engine) -> None:
+async def test_a_sessions_guess_goes_alone_and_its_finals_before_everything(engine: Engine) -> None:
     batcher = batcher_over(engine)
     tasks = await submitted(batcher, 1)
     await engine.running()
@@ -86,7 +86,7 @@ async def test_a_sessions_guess_goes_first_and_alone_and_its_finals_before_it(en
     engine.finish(5)
     await asyncio.gather(*tasks)
 
-    assert engine.batches == [[1], [6], [4], [5], [2, 3]]
+    assert engine.batches == [[1], [6], [4], [2, 3], [5]]
 
 
 @pytest.mark.parametrize("priority", [INTERACTIVE, LONG])
