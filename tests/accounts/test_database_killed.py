@@ -45,7 +45,8 @@ async def test_the_service_recovers_by_itself_and_answers_what_runs(world: Accou
                 last = line.removeprefix("event: ") if line.startswith("event: ") else last
                 if line.startswith("data: "):
                     assert last != "error", line
-                    transcript = json.loads(line.removeprefix("data: "))["transcript"] if last == "done" else None
+                    if last == "done":
+                        transcript = json.loads(line.removeprefix("data: "))["transcript"]
         assert transcript is not None, f"the transcription ended with {last!r}"
         assert len(transcript["segments"]) > 5
         assert time.monotonic() - killed_s < 120
