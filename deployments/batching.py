@@ -12,73 +12,29 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from deployments.turns import PriorityTurns
+from deployments.interludes import Interludes
+from deployments.waiting import URGENT, Waiting, WaitingLine
 from deployments.workload import WorkMeter
 from serve_app.errors import ModelQueueFull
-from serve_app.pipeline.load import INTERACTIVE, PARTIAL, PRIORITIES, REALTIME, Load
+from serve_app.pipeline.load import PARTIAL, PRIORITIES, REALTIME, Load
 
 Item = TypeVar("Item")
 Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
 Value = TypeVar("Value")
+Batch = Sequence[tuple[Waiting[Item, Result], Prepared]]
 
-URGENT = INTERACTIVE  # closes a batch early
 LONGEST_PAUSE_S = 60  # nobody is told to stay away longer than this
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Tenant:
-    """The waiting requests of one account: they take turns with those of others."""
-
-    account: str
-    priority: int
-    turn: int  # the round in which its next item goes
-    round: int = 0  # of its requests' turns, the one being played
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Flow:
-    """The waiting items of one request: they take turns with those of the same account's others."""
-
-    tenant: _Tenant
-    key: str
-    turn: int  # the round of the tenant in which its next item goes
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Waiting(Generic[Item, Result]):
-    item: Item
-    flow: _Flow
-    order: int
-    audio_s: float
-    result: asyncio.Future[Result] = field(repr=False)
-    taken: Callable[[], None] = field(repr=False)
-
-    @property
-    def priority(self) -> int:
-        return self.flow.tenant.priority
-
-    @property
-    def urgent(self) -> bool:
-        return self.priority == URGENT
-
-    @property
-    def place(self) -> tuple[int, int, int, int]:
-        """Where it stands: of one priority the lowest goes next, of all the highest is turned away first."""
-        return (self.priority, self.flow.tenant.turn, self.flow.turn, self.order)
-
-
 class DrainingBatcher(Generic[Item, Prepared, Result]):
-    """Batches calls of one event loop over one engine thread.
+    """Batches calls of one event loop over one engine thread, in the order of a WaitingLine.
 
-    Realtime goes first and other priorities by their shares; within one priority accounts take turns, and within one
-    account its requests (`key`): so neither many requests nor many items of one can starve others, nor newcomers an old
-    one. When too many wait, a newcomer takes the place of the last one of a lower priority. An item that fails fails
-    alone. What sessions ask for has no company in its batch.
+    When too many wait, a newcomer takes the place of the last one of a lower priority. An item that fails fails alone.
+    What sessions ask for has no company in its batch.
     """
 
     def __init__(
@@ -90,19 +46,24 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
         max_waiting: int,
         max_batch_beside_sessions: int | None = None,
         meter: WorkMeter | None = None,
+        interludes: Interludes | None = None,
     ) -> None:
-        """`max_batch_beside_sessions`: while sessions use the engine, for their finals wait for one batch."""
+        """`max_batch_beside_sessions`: while sessions use the engine, for their finals wait for one batch.
+
+        `interludes`: what `run` plays between its steps. Then finals do not wait for the end of it, and it ends early
+        when nobody waits for it any more.
+        """
         self._prepare = prepare
         self._run = run
         self._max_batch = max_batch
         self._beside_sessions = min(max_batch_beside_sessions or max_batch, max_batch)
         self._max_waiting = max_waiting
         self._meter = meter or WorkMeter()
+        self._interludes = interludes
+        self._pausable = False  # the engine runs something between whose steps others can go
+        self._interjected_s = 0.0  # seconds of audio that went there
         self._engine = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
-        self._waiting: list[_Waiting[Item, Result]] = []
-        self._turns = PriorityTurns()
-        self._rounds = [0] * len(PRIORITIES)  # of the accounts' turns, the one being played, by priority
-        self._arrivals = 0
+        self._line = WaitingLine[Item, Result]()
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(
@@ -110,28 +71,21 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
     ) -> Result:
         """Return the item's result. Raises what the engine raised for it, ModelQueueFull when too many wait.
 
-        `audio_s`: how much work it is. A caller that is cancelled takes its item out, unless the batch already runs.
+        `audio_s`: how much work it is. A caller that is cancelled takes its item out, unless the batch already runs;
+        that ends before its next step if nobody waits for any of it.
         """
-        if len(self._waiting) >= self._max_waiting:
+        if len(self._line) >= self._max_waiting:
             self._make_room(priority)
-        self._arrivals += 1
         with self._meter.queued(audio_s, priority) as taken:
-            entry = _Waiting[Item, Result](
-                item=item,
-                flow=self._flow(account, key, priority),
-                order=self._arrivals,
-                audio_s=audio_s,
-                result=asyncio.get_running_loop().create_future(),
-                taken=taken,
-            )
-            self._waiting.append(entry)
+            entry = self._line.join(item, account=account, key=key, priority=priority, audio_s=audio_s, taken=taken)
+            if self._pausable and priority == REALTIME:
+                self._interject()
             if self._worker is None or self._worker.done():
                 self._worker = asyncio.create_task(self._drain())
             try:
                 return await entry.result
             except asyncio.CancelledError:
-                if entry in self._waiting:
-                    self._waiting.remove(entry)
+                self._line.leave(entry)
                 raise
 
     async def on_engine(self, call: Callable[[], Value]) -> Value:
@@ -141,7 +95,7 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
     @property
     def waiting(self) -> int:
         """How many items wait for the engine."""
-        return len(self._waiting)
+        return len(self._line)
 
     def load(self) -> Load:
         """Return what waits and how fast it is worked off."""
@@ -149,11 +103,11 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
 
     def _make_room(self, priority: int) -> None:
         """Turn away the last of those that wait and are less urgent; without any, raise for the newcomer."""
-        last = max(self._waiting, key=lambda w: w.place)
+        last = self._line.last()
         if last.priority <= priority:
             raise self._full(priority)
-        self._waiting.remove(last)
-        _fail(last, self._full(last.priority))
+        self._line.leave(last)
+        last.fail(self._full(last.priority))
 
     def _full(self, priority: int) -> ModelQueueFull:
         load = self._meter.load()
@@ -163,23 +117,13 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
             retry_after_s=min(max(math.ceil(wait_s / 2), 2), LONGEST_PAUSE_S),  # half of it is gone by then
         )
 
-    def _flow(self, account: str, key: str, priority: int) -> _Flow:
-        """Return the request's flow; one with nothing waiting joins the next round, with no turns to catch up on."""
-        tenants = (w.flow.tenant for w in self._waiting)
-        tenant = next((t for t in tenants if t.account == account and t.priority == priority), None)
-        if tenant is None:
-            tenant = _Tenant(account=account, priority=priority, turn=self._rounds[priority] + 1)
-        flows = (w.flow for w in self._waiting)
-        flow = next((f for f in flows if f.tenant is tenant and f.key == key), None)
-        return flow or _Flow(tenant=tenant, key=key, turn=tenant.round + 1)
-
     async def _drain(self) -> None:
-        while self._waiting:
+        while self._line:
             self._meter.began()
-            batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
+            batch: list[tuple[Waiting[Item, Result], Prepared]] = []
             largest = self._beside_sessions if self._meter.serves_sessions() else self._max_batch
             realtime_s = await self._run_realtime()
-            while not self._is_closed(batch, largest) and (entry := self._next()):
+            while not self._is_closed(batch, largest) and (entry := self._line.next()):
                 if entry.priority == PARTIAL:
                     realtime_s += await self._run_alone(entry)
                 else:
@@ -187,77 +131,86 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
                 realtime_s += await self._run_realtime()
             full = len(batch) >= largest
             audio_s = await self._run_batch(batch)
+            realtime_s, self._interjected_s = realtime_s + self._interjected_s, 0.0
             self._meter.ended(audio_s + realtime_s, realtime_s=realtime_s, full=full)
 
     async def _run_realtime(self) -> float:
         """Run what sessions wait for, in batches of their own; return its seconds of audio."""
         audio_s = 0.0
-        while self._waits(REALTIME):
-            batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
-            while len(batch) < self._max_batch and self._waits(REALTIME) and (entry := self._next()):
+        while self._line.has(REALTIME):
+            batch: list[tuple[Waiting[Item, Result], Prepared]] = []
+            while len(batch) < self._max_batch and self._line.has(REALTIME) and (entry := self._line.next()):
                 await self._prepare_for(batch, entry)
             audio_s += await self._run_batch(batch)
         return audio_s
 
-    async def _run_alone(self, entry: _Waiting[Item, Result]) -> float:
-        batch: list[tuple[_Waiting[Item, Result], Prepared]] = []
+    async def _run_alone(self, entry: Waiting[Item, Result]) -> float:
+        batch: list[tuple[Waiting[Item, Result], Prepared]] = []
         await self._prepare_for(batch, entry)
         return await self._run_batch(batch)
 
-    def _is_closed(self, batch: Sequence[tuple[_Waiting[Item, Result], Prepared]], largest: int) -> bool:
+    def _is_closed(self, batch: Batch[Item, Result, Prepared], largest: int) -> bool:
         if not batch:
             return False
         joining = [URGENT] if any(entry.urgent for entry, _ in batch) else range(URGENT, len(PRIORITIES))
-        return len(batch) >= largest or not self._waits(*joining)
-
-    def _waits(self, *priorities: int) -> bool:
-        """Tell whether anything of these priorities waits."""
-        return any(w.priority in priorities and not w.result.done() for w in self._waiting)
+        return len(batch) >= largest or not self._line.has(*joining)
 
     async def _prepare_for(
-        self, batch: list[tuple[_Waiting[Item, Result], Prepared]], entry: _Waiting[Item, Result]
+        self, batch: list[tuple[Waiting[Item, Result], Prepared]], entry: Waiting[Item, Result]
     ) -> None:
         try:
             batch.append((entry, await self.on_engine(partial(self._prepare, entry.item))))
         except Exception as error:  # reported to the one who sent the item
-            _fail(entry, error)
+            entry.fail(error)
 
-    def _next(self) -> _Waiting[Item, Result] | None:
-        self._waiting = [w for w in self._waiting if not w.result.done()]
-        if not self._waiting:
-            return None
-        priority = self._turns.give({w.priority for w in self._waiting})
-        entry = min((w for w in self._waiting if w.priority == priority), key=lambda w: w.place)
-        self._waiting.remove(entry)
-        entry.taken()
-        flow, tenant = entry.flow, entry.flow.tenant
-        self._rounds[tenant.priority], tenant.round = tenant.turn, flow.turn
-        tenant.turn += 1
-        flow.turn += 1
-        return entry
-
-    async def _run_batch(self, prepared: Sequence[tuple[_Waiting[Item, Result], Prepared]]) -> float:
+    async def _run_batch(self, prepared: Batch[Item, Result, Prepared]) -> float:
         """Run what of a batch is still waited for, and return its seconds of audio."""
         batch = [(entry, item) for entry, item in prepared if not entry.result.done()]
         if not batch:
             return 0.0
         try:
-            results = await self.on_engine(partial(self._run, [item for _, item in batch]))
+            results = await self._results(batch)
             if len(results) != len(batch):
                 raise RuntimeError(f"the engine gave {len(results)} results for {len(batch)} items")
         except Exception as error:  # find the item at fault: alone, the others succeed
-            if len(batch) == 1:
-                _fail(batch[0][0], error)
-            else:
-                for single in batch:
-                    await self._run_batch([single])
-        else:
-            for (entry, _), result in zip(batch, results, strict=True):
-                if not entry.result.done():
-                    entry.result.set_result(result)
+            if len(batch) > 1:
+                return sum([await self._run_batch([single]) for single in batch])
+            batch[0][0].fail(error)
+            return 0.0
+        for (entry, _), result in zip(batch, results, strict=True):
+            entry.give(result)
         return sum(entry.audio_s for entry, _ in batch)
 
+    async def _results(self, batch: Batch[Item, Result, Prepared]) -> list[Result]:
+        if self._interludes is None:
+            return await self.on_engine(partial(self._run, [item for _, item in batch]))
+        self._pausable = batch[0][0].priority != REALTIME
+        try:
+            return await self.on_engine(partial(self._run_while_wanted, batch, self._interludes))
+        finally:
+            self._pausable = False
+            await self.on_engine(self._interludes.play)  # what came behind the last step
 
-def _fail(entry: _Waiting[Any, Any], error: Exception) -> None:
-    if not entry.result.done():
-        entry.result.set_exception(error)
+    def _run_while_wanted(self, batch: Batch[Item, Result, Prepared], interludes: Interludes) -> list[Result]:
+        with interludes.while_wanted(lambda: not all(entry.result.done() for entry, _ in batch)):
+            return self._run([item for _, item in batch])
+
+    def _interject(self) -> None:
+        """Have the next item done between the steps of what runs."""
+        entry = self._line.next()
+        if entry is None or self._interludes is None:
+            return
+        interludes, loop = self._interludes, asyncio.get_running_loop()
+
+        def play() -> None:
+            if entry.result.done():
+                return
+            try:
+                (result,) = self._run_while_wanted([(entry, self._prepare(entry.item))], interludes)
+            except Exception as error:  # reported to the one who sent the item
+                loop.call_soon_threadsafe(entry.fail, error)
+            else:
+                loop.call_soon_threadsafe(entry.give, result)
+
+        self._interjected_s += entry.audio_s
+        interludes.offer(play)

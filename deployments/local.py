@@ -22,6 +22,7 @@ from deployments.engines.silero import SileroDetector
 from deployments.engines.whisper_windows import EncodedWindow
 from deployments.fitness import EngineFitness
 from deployments.gpu_memory import bound_torch
+from deployments.interludes import Interludes
 from deployments.measuring import RecognizerMeasures
 from deployments.workload import WorkMeter
 from serve_app.audio.plan import Chunk
@@ -111,6 +112,7 @@ class LocalRecognizer:
     ) -> None:
         self._settings = settings
         self._measures = measures or RecognizerMeasures(NO_METER, model="")
+        interludes = Interludes()
         self._engine = FasterWhisperRecognizer(
             weights,
             device=settings.device,
@@ -119,6 +121,7 @@ class LocalRecognizer:
             beam_size=settings.beam_size,
             pool_silence=settings.pool_silence,
             decoder=settings.decoder,
+            between=interludes.play,
         )
         self._work = WorkMeter()
         self._batcher = DrainingBatcher[Window, EncodedWindow, Recognition](
@@ -128,6 +131,7 @@ class LocalRecognizer:
             max_waiting=settings.max_waiting,
             max_batch_beside_sessions=settings.max_batch_beside_sessions,
             meter=self._work,
+            interludes=interludes,
         )
         self._fitness = EngineFitness(lambda: self._batcher.on_engine(partial(self._infer, windows=1)))
 

@@ -37,6 +37,7 @@ class RecognizerMeasures:
         self._clock = clock
         self._waiting: dict[int, tuple[float, float, str]] = {}  # arrival, seconds of audio, urgency
         self._changing = threading.Lock()
+        self._is_busy = False  # the engine's thread alone looks at it
 
     @asynccontextmanager
     async def chunk(
@@ -78,14 +79,11 @@ class RecognizerMeasures:
 
         def measured(item: Item) -> Prepared:
             waited = self._wait(item, None)
-            started_s = self._clock()
             if waited is not None:
                 arrived_s, _, label = waited
-                self._meter.observe(metrics.QUEUE_SECONDS, started_s - arrived_s, model=self._model, urgency=label)
-            try:
+                self._meter.observe(metrics.QUEUE_SECONDS, self._clock() - arrived_s, model=self._model, urgency=label)
+            with self._busy():
                 return prepare(item)
-            finally:
-                self._busy(started_s)
 
         return measured
 
@@ -95,17 +93,24 @@ class RecognizerMeasures:
         """Return `run`, whose batches are counted and which is engine time."""
 
         def measured(batch: Sequence[Prepared]) -> list[Result]:
-            started_s = self._clock()
             self._meter.observe(metrics.BATCH_SIZE, len(batch), model=self._model)
-            try:
+            with self._busy():
                 return run(batch)
-            finally:
-                self._busy(started_s)
 
         return measured
 
-    def _busy(self, started_s: float) -> None:
-        self._meter.add(metrics.RECOGNIZER_BUSY_SECONDS, self._clock() - started_s, model=self._model)
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Count the block's time, unless it is within another such block: between its steps something else may go."""
+        if self._is_busy:
+            yield
+            return
+        self._is_busy, started_s = True, self._clock()
+        try:
+            yield
+        finally:
+            self._is_busy = False
+            self._meter.add(metrics.RECOGNIZER_BUSY_SECONDS, self._clock() - started_s, model=self._model)
 
     def _recognized(self, heard: Recognition, options: RecognizeOptions, *, audio_s: float, took_s: float) -> None:
         labels = {"model": self._model, "urgency": urgency(options.priority)}

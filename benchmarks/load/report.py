@@ -15,7 +15,7 @@ _ENOUGH_SLOPES = 12
 
 def step_tables(scores: Sequence[StepScore], *, capacity: float, deadlines: Deadlines) -> list[Table]:
     """Lay out the steps: what was offered and done, how long it took, and how the rest was refused."""
-    peak = max(capacity, *(score.goodput for score in scores))
+    peak = max(score.goodput for score in scores)
     work = [
         [
             score.step.name,
@@ -55,8 +55,9 @@ def step_tables(scores: Sequence[StepScore], *, capacity: float, deadlines: Dead
         for kind in score.kinds
     ]
     note = (
-        f"The capacity was measured at {capacity:.1f} audio-seconds a second. Arrivals are a Poisson process and wait "
-        "for nobody. Peak is the capacity, or the best step if that did better. In time: requests within "
+        "The capacity, all that a full service gets done, in time or not, was measured at "
+        f"{capacity:.1f} audio-seconds a second. Arrivals are a Poisson process and wait for nobody. "
+        "Peak is the best step. In time: requests within "
         f"{deadlines.base_s:g} s + {deadlines.per_audio_s:g} × their length, jobs within {deadlines.job_s:g} s more."
     )
     return [
@@ -93,13 +94,14 @@ def step_tables(scores: Sequence[StepScore], *, capacity: float, deadlines: Dead
 
 
 def verdict_table(scores: Sequence[StepScore], *, capacity: float) -> Table:
-    """Compare the overload, the last step, with the one before it."""
-    calm, overload = scores[-2], scores[-1]
-    peak = max(capacity, *(score.goodput for score in scores))
+    """Compare the overload, the last step, with the calm of the first one and with the best of all."""
+    calm, overload = scores[0], scores[-1]
+    peak = max(score.goodput for score in scores)
     refusals = [k for k in overload.kinds if k.refused and k.kind != "socket"]
     slowest = max((k.refusal_s[95] for k in refusals), default=None)
     rows = [
         ["goodput / peak", number(overload.goodput / peak if peak else None), ">= 0.90"],
+        ["goodput / capacity", number(overload.goodput / capacity if capacity else None), "–"],
         ["p95 of answered requests, overload / calm", number(_p95_ratio(calm, overload)), "<= 2"],
         ["p95 of refusals, s", number(slowest, 3), "<= 0.100"],
         ["refusals without Retry-After", str(sum(k.without_retry_after for k in refusals)), "0"],
@@ -114,7 +116,7 @@ def verdict_table(scores: Sequence[StepScore], *, capacity: float) -> Table:
         title="Overload",
         columns=["what", "found", "wanted"],
         rows=rows,
-        note=f"{calm.step.name}, then {overload.step.name}.",
+        note=f"{calm.step.name} is the calm, {overload.step.name} the overload.",
     )
 
 

@@ -38,7 +38,8 @@ class FasterWhisperRecognizer:
 
     Encoding goes window by window: on a CPU a batch only spills the cache, and a caller can stop in between.
     `pool_silence`: chunks of up to 20 s that ask for a whole window are encoded on the CPU by PooledEncoder;
-    `decoder`: `onnxruntime` writes on the CPU by WhisperDecoder. Both raise ValueError where the weights do not allow
+    `decoder`: `onnxruntime` writes on the CPU by WhisperDecoder, and calls `between` after every token; that may use
+    the recognizer. Both raise ValueError where the weights do not allow
     it.
     """
 
@@ -52,6 +53,7 @@ class FasterWhisperRecognizer:
         beam_size: int = 5,
         pool_silence: bool = False,
         decoder: str = "ctranslate2",
+        between: Callable[[], None] = lambda: None,
     ) -> None:
         import ctranslate2
         from faster_whisper import WhisperModel
@@ -66,7 +68,8 @@ class FasterWhisperRecognizer:
         self._prompts = WhisperPrompts(self._model)
         self._text: TextGenerator
         if decoder == "onnxruntime":
-            self._text = OnnxText(WhisperDecoder(Path(weights), threads=threads), self._prompts, beam_size=beam_size)
+            own = WhisperDecoder(Path(weights), threads=threads)
+            self._text = OnnxText(own, self._prompts, beam_size=beam_size, between=between)
         else:
             self._text = CTranslate2Text(self._model, self._prompts, beam_size=beam_size)
         self.multilingual: bool = self._model.model.is_multilingual

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from deployments.engines.whisper_alignment import align_words
 from deployments.engines.whisper_decoder import Transcription, WhisperDecoder
 from deployments.engines.whisper_prompts import WhisperPrompts
-from deployments.engines.whisper_rules import TokenRules
+from deployments.engines.whisper_rules import Logits, TokenRules
 from deployments.engines.whisper_search import Limits, sample, search
 from deployments.engines.whisper_text import Alignment, Generated, forbidden_repeats, longest_text, n_frames
 from deployments.engines.whisper_windows import FRAMES_PER_SECOND, STATES_PER_SECOND, EncodedWindow
@@ -23,8 +23,12 @@ class OnnxText:
     a window take as long as they would in a batch, and nothing depends on who shared it.
     """
 
-    def __init__(self, decoder: WhisperDecoder, prompts: WhisperPrompts, *, beam_size: int) -> None:
+    def __init__(
+        self, decoder: WhisperDecoder, prompts: WhisperPrompts, *, beam_size: int, between: Callable[[], None]
+    ) -> None:
+        """`between`: called between two steps; it may use this object."""
         self._decoder = decoder
+        self._between = between
         self._prompts = prompts
         self._beam_size = beam_size
         tokenizer = prompts.tokenizer("en", "transcribe")
@@ -53,7 +57,13 @@ class OnnxText:
         limits = Limits(
             longest=min(longest // 2, longest - (len(prompt) - len(given) - 1)), no_repeat=forbidden_repeats(options)
         )
-        task = (transcription.step, behind, given, self._rules, limits)
+
+        def step(rows: Sequence[int], tokens: Sequence[int]) -> Logits:
+            self._between()
+            self._latest = window, transcription
+            return transcription.step(rows, tokens)
+
+        task = (step, behind, given, self._rules, limits)
         found = (
             sample(*task, temperature=options.temperature)
             if options.temperature > 0

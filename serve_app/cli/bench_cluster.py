@@ -18,7 +18,10 @@ def load(
     ),
     seconds: Annotated[float, typer.Option(min=5, help="Of each step.")] = 60.0,
     overload: Annotated[
-        float, typer.Option(min=0, help="Instead: 80 % of the capacity, then three times it for so many minutes each.")
+        float,
+        typer.Option(
+            min=0, help="Instead: 0.8, 1, 1.5 and 3 times the capacity; the first and last for so many minutes each."
+        ),
     ] = 0.0,
     soak: Annotated[float, typer.Option(min=0, help="Instead: 60 % of the capacity for so many minutes.")] = 0.0,
     capacity: Annotated[
@@ -43,7 +46,8 @@ def load(
     from benchmarks.load.scores import Deadlines
 
     if overload:
-        name, loads, lengths = "overload", [0.8, 3.0], [60 * overload] * 2
+        name, loads = "overload", [0.8, 1.0, 1.5, 3.0]
+        lengths = [60 * overload * share for share in (1.0, 0.5, 0.5, 1.0)]
     elif soak:
         name, loads, lengths = "soak", [0.6], [60 * soak]
     else:

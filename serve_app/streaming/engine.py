@@ -91,14 +91,14 @@ class StreamEngine:
         """No more sound comes: end the open utterance. Decode until `done` for the rest."""
         return self._close() if self._open is not None else []
 
-    def next_decode(self) -> Decode | None:
-        """Return what to decode now; None: nothing, or one is in flight."""
+    def next_decode(self, *, guess_every_s: float = 0.0) -> Decode | None:
+        """Return what to decode now; None: nothing, or one is in flight. Guesses come no more often than so."""
         if self._flight is not None:
             return None
         if self._closing:
             self._flight = self._asking.thorough(self._closing[0])
         elif self._open is not None:
-            self._flight = self._asking.of_open(self._open)
+            self._flight = self._asking.of_open(self._open, every_s=guess_every_s)
         return self._flight
 
     @property

@@ -28,7 +28,10 @@ _STEP_SAMPLES = SAMPLE_RATE_HZ // 4  # a frame of minutes is heard bit by bit
 class SessionSettings:
     """How a session uses the recognizers."""
 
-    most_behind_s: float = 3.0  # sound beyond what is being decoded; then the client has to wait
+    guess_behind_s: float = 1.0  # sound beyond a guess that was asked for; then it is asked for again, and goes first
+    busy_s: float = 15.0  # and so do those of the next seconds,
+    busy_every_s: float = 2.0  # which are fewer: recordings wait for them
+    most_behind_s: float = 3.0  # sound beyond any decode; then the client has to wait
     most_failures: int = 3  # decodes that fail on end before the session does
     finals: RetrySettings = field(default_factory=lambda: RetrySettings(attempts=6, timeout_s=30))
     partials: RetrySettings = field(default_factory=lambda: RetrySettings(attempts=1, timeout_s=10))
@@ -54,6 +57,8 @@ class LiveSession:
         self._id = session_id
         self._settings = settings or SessionSettings()
         self._work: asyncio.Task[None] | None = None
+        self._urgent = False  # the decode in flight is a guess that goes first
+        self._busy_until_s = 0.0  # of the stream: recognizers have no time for guesses that wait their turn
         self._failures = 0
         self._fault: SpeechError | None = None
 
@@ -71,7 +76,8 @@ class LiveSession:
             heard = await self._listener.listen(samples[start : start + _STEP_SAMPLES])
             self._tell(self._engine.feed(heard.samples, heard.probabilities))
             self._go_on()
-            if self._engine.guessing and self._engine.behind_s > self._settings.most_behind_s:
+            if self._engine.guessing and not self._urgent and self._engine.behind_s > self._settings.guess_behind_s:
+                self._busy_until_s = self._engine.duration_s + self._settings.busy_s
                 self._ask_again(urgent=True)
             while self._work is not None and self._engine.behind_s > self._settings.most_behind_s:
                 await asyncio.wait([self._work])
@@ -108,8 +114,8 @@ class LiveSession:
         self._ask()
 
     def _ask(self, *, urgent: bool = False) -> None:
-        decode = self._engine.next_decode()
-        self._work = asyncio.create_task(self._decode(decode, urgent=urgent)) if decode is not None else None
+        decode = self._next_decode(urgent=urgent)
+        self._work = asyncio.create_task(self._decode(decode)) if decode is not None else None
 
     def _ask_again(self, *, urgent: bool = False) -> None:
         """Skip the guess in flight: it may wait in a queue behind recordings, and what is asked now says more."""
@@ -118,11 +124,16 @@ class LiveSession:
         self._tell(self._engine.skip())
         self._ask(urgent=urgent)
 
-    async def _decode(self, first: Decode, *, urgent: bool) -> None:
+    def _next_decode(self, *, urgent: bool = False) -> Decode | None:
+        busy = self._engine.duration_s < self._busy_until_s
+        self._urgent = urgent or busy
+        return self._engine.next_decode(guess_every_s=self._settings.busy_every_s if busy and not urgent else 0.0)
+
+    async def _decode(self, first: Decode) -> None:
         decode: Decode | None = first
         while decode is not None:
             try:
-                recognition = await self._recognize(decode, urgent=urgent)
+                recognition = await self._recognize(decode)
             except SpeechError as fault:
                 self._failures += 1
                 log.warning("decode_failed session=%s kind=%s error_code=%s", self._id, decode.kind, fault.error_code)
@@ -132,10 +143,9 @@ class LiveSession:
             else:
                 self._failures = 0
                 self._tell(self._engine.accept(recognition))
-            decode, urgent = self._engine.next_decode(), False
+            decode = self._next_decode()
 
-    async def _recognize(self, decode: Decode, *, urgent: bool) -> Recognition:
-        """`urgent`: it is a guess, but goes first like a final; without any, nothing is ever committed."""
+    async def _recognize(self, decode: Decode) -> Recognition:
         n_samples = decode.samples.size
         recording = Recording(blocks=(Block(start=0, n_samples=n_samples, samples=decode.samples),))
         chunk = Chunk(spans=(Span(0.0, n_samples / SAMPLE_RATE_HZ),))
@@ -148,7 +158,8 @@ class LiveSession:
             window_s=0.0,
             retry=decode.retry,
             request_id=self._id,
-            priority=REALTIME if urgent or decode.kind == "final" else PARTIAL,
+            # without any guess nothing is ever committed
+            priority=REALTIME if self._urgent or decode.kind == "final" else PARTIAL,
         )
         retries = self._settings.partials if decode.kind == "partial" else self._settings.finals
         return await with_retries(partial(self._recognizer.recognize, recording, chunk, options), retries)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recognizing import EN, JFK, WEIGHTS
+from recognizing import EN, JFK, WEIGHTS, heard
 
 from deployments.engines.ctranslate2_file import read_tensors
 from deployments.engines.faster_whisper import FasterWhisperRecognizer
@@ -16,6 +16,7 @@ from deployments.engines.whisper_graph import decoder_graph
 from deployments.engines.whisper_rules import Logits
 from deployments.engines.whisper_windows import EncodedWindow
 from serve_app.audio.recording import Waveform
+from serve_app.ports.speech import Recognition
 
 START = (50258, 50259, 50359)  # of a transcript, in English
 SAID = (50364, 400, 370, 452, 7177, 6280, 13, 50564)  # " And so my fellow Americans." between two timestamps
@@ -71,6 +72,25 @@ def test_every_hypothesis_goes_on_from_its_own_past(transcription: Transcription
 
     for row, expected in zip(together, alone, strict=True):
         assert probabilities(row) == pytest.approx(probabilities(expected), abs=0.1)
+
+
+def test_what_is_written_between_the_steps_of_another_window_changes_neither(
+    weights: Callable[[str], Path], jfk: Waveform
+) -> None:
+    half = jfk[: jfk.size // 2]
+    steps: list[list[Recognition]] = []
+
+    def between() -> None:
+        if len(steps) < 2:
+            steps.append([])
+            steps[-1] += heard(engine, (half, EN))
+
+    engine = FasterWhisperRecognizer(weights(WEIGHTS), threads=2, decoder="onnxruntime", between=between)
+    disturbed = heard(engine, (jfk, EN))
+    assert len(steps) == 2
+
+    assert heard(engine, (jfk, EN)) == disturbed
+    assert steps == [heard(engine, (half, EN))] * 2
 
 
 def test_words_have_the_times_that_ctranslate2_gives_them(weights: Callable[[str], Path], jfk: Waveform) -> None:

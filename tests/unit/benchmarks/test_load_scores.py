@@ -47,8 +47,9 @@ def test_sockets_count_neither_as_goodput_nor_as_shed() -> None:
     assert (found.goodput, found.shed) == (pytest.approx(0.2), 0)
 
 
-def test_an_overload_is_judged_against_the_calm_before_it() -> None:
+def test_an_overload_is_judged_against_the_calm_at_first_and_the_best_of_all() -> None:
     calm = scored(answer("ok", 2), answer("ok", 2, kind="socket"), step=Step(name="0.8 x", seconds=10, rest=2))
+    best = scored(*(answer("ok", 4) for _ in range(5)), step=Step(name="1 x", seconds=40, rest=2))
     overload = scored(
         answer("ok", 5),
         answer("refused", 0.05),
@@ -56,8 +57,9 @@ def test_an_overload_is_judged_against_the_calm_before_it() -> None:
         answer("closed 1011", 0, kind="socket"),
         step=Step(name="3 x", seconds=10, rest=6),
     )
-    rows = {row[0]: row[1] for row in verdict_table([calm, overload], capacity=2.5).rows}
+    rows = {row[0]: row[1] for row in verdict_table([calm, best, overload], capacity=4).rows}
     assert rows["goodput / peak"] == "0.80"
+    assert rows["goodput / capacity"] == "0.50"
     assert rows["p95 of answered requests, overload / calm"] == "2.50"
     assert rows["p95 of refusals, s"] == "0.300"
     assert rows["refusals without Retry-After"] == "1"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from queue import SimpleQueue
 
 from deployments.batching import DrainingBatcher
+from deployments.interludes import Interludes
 from serve_app.errors import CorruptMedia
 
 
@@ -20,7 +22,8 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._runs = asyncio.Queue[list[int]]()
         self._preparations = asyncio.Queue[int]()
-        self._run_door = threading.Semaphore(0)
+        self.interludes = Interludes()
+        self._ends = SimpleQueue[bool]()  # of a batch, or of one of its steps
         self._prepare_door: threading.Semaphore | None = None
 
     def prepare(self, item: int) -> int:
@@ -37,7 +40,8 @@ class Engine:
         self.threads.add(threading.current_thread().name)
         self.batches.append(list(batch))
         self._loop.call_soon_threadsafe(self._runs.put_nowait, list(batch))
-        self._run_door.acquire()
+        while not self._ends.get():
+            self.interludes.play()
         if 666 in batch:
             raise ValueError("666 cannot be run")
         return [2 * item for item in batch]
@@ -59,7 +63,12 @@ class Engine:
 
     def finish(self, n: int = 1) -> None:
         """Let so many batches end."""
-        self._run_door.release(n)
+        for _ in range(n):
+            self._ends.put(True)
+
+    def take_a_step(self) -> None:
+        """Let the batch that runs come to its next step."""
+        self._ends.put(False)
 
 
 def batcher_over(engine: Engine, *, max_batch: int = 4, max_waiting: int = 100) -> DrainingBatcher[int, int, int]:
