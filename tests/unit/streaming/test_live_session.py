@@ -91,6 +91,21 @@ async def test_speech_without_a_pause_is_understood_though_its_guesses_wait() ->
     await session.close()
 
 
+async def test_while_recognizers_are_busy_guesses_are_few_and_go_first_and_then_take_their_turn_again() -> None:
+    recognizer = NoTimeForGuesses()
+    session, _ = session_over(recognizer)
+
+    async with asyncio.timeout(5):
+        await fed(session, speech(18.0))
+
+    first, *others = recognizer.asked
+    assert first == PARTIAL
+    n_urgent = others.index(PARTIAL)
+    assert others[:n_urgent] == [REALTIME] * n_urgent
+    assert 7 <= n_urgent <= 9  # 15 s, one in two
+    await session.close()
+
+
 async def test_a_session_that_closes_leaves_no_guess_behind() -> None:
     recognizer = NoTimeForGuesses()
     session, _ = session_over(recognizer)
