@@ -20,7 +20,8 @@ def load(
     overload: Annotated[
         float,
         typer.Option(
-            min=0, help="Instead: 0.8, 1, 1.5 and 3 times the capacity; the first and last for so many minutes each."
+            min=0,
+            help="Instead: 0.8, 1, 1.5 and 3 times the capacity, the last for so many minutes and as long before.",
         ),
     ] = 0.0,
     soak: Annotated[float, typer.Option(min=0, help="Instead: 60 % of the capacity for so many minutes.")] = 0.0,
@@ -47,7 +48,7 @@ def load(
 
     if overload:
         name, loads = "overload", [0.8, 1.0, 1.5, 3.0]
-        lengths = [60 * overload * share for share in (1.0, 0.5, 0.5, 1.0)]
+        lengths = [60 * overload * share for share in (0.5, 0.25, 0.25, 1.0)]
     elif soak:
         name, loads, lengths = "soak", [0.6], [60 * soak]
     else:

@@ -71,6 +71,11 @@ class StreamEngine:
         return self._sound.end_s - self._flight.end_s if self._flight else 0.0
 
     @property
+    def lag_s(self) -> float:
+        """How much sound came while the last decode was made."""
+        return self._asking.lag_s
+
+    @property
     def done(self) -> bool:
         """Whether everything that was fed has been written down; true between utterances too."""
         return self._flight is None and self._open is None and not self._closing

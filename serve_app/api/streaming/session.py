@@ -30,7 +30,7 @@ class SessionSettings:
 
     guess_behind_s: float = 1.0  # sound beyond a guess that was asked for; then it is asked for again, and goes first
     busy_s: float = 15.0  # and so do those of the next seconds,
-    busy_every_s: float = 2.0  # which are fewer: recordings wait for them
+    busy_pause: float = 3.0  # which come when so many times what the last one took has passed: recordings wait for them
     most_behind_s: float = 3.0  # sound beyond any decode; then the client has to wait
     most_failures: int = 3  # decodes that fail on end before the session does
     finals: RetrySettings = field(default_factory=lambda: RetrySettings(attempts=6, timeout_s=30))
@@ -127,7 +127,8 @@ class LiveSession:
     def _next_decode(self, *, urgent: bool = False) -> Decode | None:
         busy = self._engine.duration_s < self._busy_until_s
         self._urgent = urgent or busy
-        return self._engine.next_decode(guess_every_s=self._settings.busy_every_s if busy and not urgent else 0.0)
+        pause_s = self._settings.busy_pause * self._engine.lag_s if busy and not urgent else 0.0
+        return self._engine.next_decode(guess_every_s=pause_s)
 
     async def _decode(self, first: Decode) -> None:
         decode: Decode | None = first

@@ -28,10 +28,11 @@ def silence(seconds: float) -> Waveform:
 
 
 class NoTimeForGuesses(HearsOneWord):
-    """A Recognizer that answers nothing of low priority."""
+    """A Recognizer that answers nothing of low priority, and the rest after so many steps of sound."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, steps: int = 0) -> None:
         super().__init__()
+        self.steps = steps
         self.asked: list[int] = []
         self.given_up = 0
 
@@ -42,6 +43,8 @@ class NoTimeForGuesses(HearsOneWord):
                 await asyncio.Event().wait()
             finally:
                 self.given_up += 1
+        for _ in range(self.steps):
+            await asyncio.sleep(0)
         return await super().recognize(recording, chunk, options)
 
 
@@ -91,7 +94,7 @@ async def test_speech_without_a_pause_is_understood_though_its_guesses_wait() ->
     await session.close()
 
 
-async def test_while_recognizers_are_busy_guesses_are_few_and_go_first_and_then_take_their_turn_again() -> None:
+async def test_while_recognizers_are_busy_guesses_go_first_and_then_take_their_turn_again() -> None:
     recognizer = NoTimeForGuesses()
     session, _ = session_over(recognizer)
 
@@ -100,10 +103,24 @@ async def test_while_recognizers_are_busy_guesses_are_few_and_go_first_and_then_
 
     first, *others = recognizer.asked
     assert first == PARTIAL
-    n_urgent = others.index(PARTIAL)
+    n_urgent = others.index(PARTIAL)  # after 15 s
+    assert n_urgent > 4
     assert others[:n_urgent] == [REALTIME] * n_urgent
-    assert 7 <= n_urgent <= 9  # 15 s, one in two
     await session.close()
+
+
+async def test_the_slower_the_recognizers_are_the_fewer_guesses_go_first() -> None:
+    asked = []
+    for steps in (1, 5):
+        recognizer = NoTimeForGuesses(steps=steps)
+        session, _ = session_over(recognizer)
+        async with asyncio.timeout(5):
+            await fed(session, speech(16.0))
+        asked.append(recognizer.asked.count(REALTIME))
+        await session.close()
+
+    assert asked[1] * 2 < asked[0]
+    assert asked[1] >= 3
 
 
 async def test_a_session_that_closes_leaves_no_guess_behind() -> None:
