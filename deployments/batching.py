@@ -210,7 +210,10 @@ class DrainingBatcher(Generic[Item, Prepared, Result]):
             except Exception as error:  # reported to the one who sent the item
                 loop.call_soon_threadsafe(entry.fail, error)
             else:
-                loop.call_soon_threadsafe(entry.give, result)
+                loop.call_soon_threadsafe(interjected, result)
 
-        self._interjected_s += entry.audio_s
+        def interjected(result: Result) -> None:
+            self._interjected_s += entry.audio_s
+            entry.give(result)
+
         interludes.offer(play)

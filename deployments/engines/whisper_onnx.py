@@ -60,7 +60,6 @@ class OnnxText:
 
         def step(rows: Sequence[int], tokens: Sequence[int]) -> Logits:
             self._between()
-            self._latest = window, transcription
             return transcription.step(rows, tokens)
 
         task = (step, behind, given, self._rules, limits)
@@ -69,6 +68,7 @@ class OnnxText:
             if options.temperature > 0
             else search(*task, n_beams=options.beam_size or self._beam_size)
         )
+        self._latest = window, transcription  # another one may have been written between the steps
         likely = np.exp(at_start - at_start.max())
         return Generated(
             tokens=found.tokens[len(given) :],

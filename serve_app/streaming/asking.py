@@ -26,17 +26,17 @@ class Asking:
         self._languages = languages
         self.lag_s = 0.0  # what the last decode took, by the sound that came meanwhile
 
-    def of_open(self, utterance: Utterance, *, every_s: float = 0.0) -> Decode | None:
+    def of_open(self, utterance: Utterance, *, pause: float = 0.0) -> Decode | None:
         """Return what to decode now of an utterance that goes on: a guess when one is due, all of it in a pause.
 
-        `every_s`: guesses are so far apart at least.
+        `pause`: between guesses, at least so many times what the last one took.
         """
         settings, now_s = self._settings, self._sound.end_s
         if self.pauses(utterance):
             return None if utterance.heard_out else self.thorough(utterance)
         if utterance.heard_until_s:
             wait_s = min(settings.partial_every_s + settings.slow_down * self.lag_s, settings.longest_wait_s)
-            due_s = utterance.heard_until_s + max(wait_s, every_s)
+            due_s = utterance.heard_until_s + max(wait_s, pause * self.lag_s)
         else:
             due_s = utterance.speech_from_s + settings.first_partial_s
         return self._decode(utterance, "partial", now_s) if now_s >= due_s else None

@@ -71,11 +71,6 @@ class StreamEngine:
         return self._sound.end_s - self._flight.end_s if self._flight else 0.0
 
     @property
-    def lag_s(self) -> float:
-        """How much sound came while the last decode was made."""
-        return self._asking.lag_s
-
-    @property
     def done(self) -> bool:
         """Whether everything that was fed has been written down; true between utterances too."""
         return self._flight is None and self._open is None and not self._closing
@@ -96,14 +91,17 @@ class StreamEngine:
         """No more sound comes: end the open utterance. Decode until `done` for the rest."""
         return self._close() if self._open is not None else []
 
-    def next_decode(self, *, guess_every_s: float = 0.0) -> Decode | None:
-        """Return what to decode now; None: nothing, or one is in flight. Guesses come no more often than so."""
+    def next_decode(self, *, pause: float = 0.0) -> Decode | None:
+        """Return what to decode now; None: nothing, or one is in flight.
+
+        `pause`: between guesses, at least so many times what the last one took.
+        """
         if self._flight is not None:
             return None
         if self._closing:
             self._flight = self._asking.thorough(self._closing[0])
         elif self._open is not None:
-            self._flight = self._asking.of_open(self._open, every_s=guess_every_s)
+            self._flight = self._asking.of_open(self._open, pause=pause)
         return self._flight
 
     @property

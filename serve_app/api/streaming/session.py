@@ -127,8 +127,7 @@ class LiveSession:
     def _next_decode(self, *, urgent: bool = False) -> Decode | None:
         busy = self._engine.duration_s < self._busy_until_s
         self._urgent = urgent or busy
-        pause_s = self._settings.busy_pause * self._engine.lag_s if busy and not urgent else 0.0
-        return self._engine.next_decode(guess_every_s=pause_s)
+        return self._engine.next_decode(pause=self._settings.busy_pause if busy and not urgent else 0.0)
 
     async def _decode(self, first: Decode) -> None:
         decode: Decode | None = first

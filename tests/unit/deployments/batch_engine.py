@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from deployments.batching import DrainingBatcher
 from deployments.interludes import Interludes
+from deployments.workload import WorkMeter
 from serve_app.errors import CorruptMedia
 
 
@@ -71,8 +72,22 @@ class Engine:
         self._ends.put(False)
 
 
-def batcher_over(engine: Engine, *, max_batch: int = 4, max_waiting: int = 100) -> DrainingBatcher[int, int, int]:
-    return DrainingBatcher(prepare=engine.prepare, run=engine.run, max_batch=max_batch, max_waiting=max_waiting)
+def batcher_over(
+    engine: Engine,
+    *,
+    max_batch: int = 4,
+    max_waiting: int = 100,
+    meter: WorkMeter | None = None,
+    interludes: Interludes | None = None,
+) -> DrainingBatcher[int, int, int]:
+    return DrainingBatcher(
+        prepare=engine.prepare,
+        run=engine.run,
+        max_batch=max_batch,
+        max_waiting=max_waiting,
+        meter=meter,
+        interludes=interludes,
+    )
 
 
 async def submitted(batcher: DrainingBatcher[int, int, int], *items: int, **how: object) -> list[asyncio.Task[int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from batch_engine import Engine, submitted
+from batch_engine import Engine, batcher_over, submitted
 
 from deployments.batching import DrainingBatcher
 from deployments.workload import WorkMeter
@@ -15,9 +15,7 @@ from serve_app.pipeline.load import INTERACTIVE, PARTIAL, REALTIME
 
 @pytest.fixture
 async def batcher(engine: Engine) -> DrainingBatcher[int, int, int]:
-    return DrainingBatcher(
-        prepare=engine.prepare, run=engine.run, max_batch=4, max_waiting=100, interludes=engine.interludes
-    )
+    return batcher_over(engine, interludes=engine.interludes)
 
 
 async def test_a_final_does_not_wait_for_the_batch_that_runs(
@@ -109,9 +107,7 @@ async def test_a_final_that_nobody_waits_for_any_more_is_left_out(
 
 async def test_what_went_between_is_counted_as_work_for_sessions(engine: Engine) -> None:
     meter = WorkMeter()
-    batcher = DrainingBatcher(
-        prepare=engine.prepare, run=engine.run, max_batch=4, max_waiting=100, interludes=engine.interludes, meter=meter
-    )
+    batcher = batcher_over(engine, interludes=engine.interludes, meter=meter)
     tasks = await submitted(batcher, 1, audio_s=10.0)
     await engine.running()
     tasks += await submitted(batcher, 2, priority=REALTIME, audio_s=10.0)
