@@ -17,6 +17,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from deployments.engines.stated_length import stated_duration_s
 from deployments.tracing import traced
 from serve_app.audio.plan import Chunk
 from serve_app.audio.recording import Recording, Span, Waveform
@@ -199,6 +200,9 @@ class RemoteTranscriber:
 
     async def transcribe(self, source: MediaFile, options: TranscribeOptions) -> AsyncGenerator[TranscribeEvent]:
         with self._backlog.admitted(options.account, deadline_s=options.deadline_s) as request:
+            stated_s = await asyncio.to_thread(stated_duration_s, source.path)
+            if stated_s:
+                request.learned(Progress(stage="decoding", done=0.0, audio_s=stated_s))
             async with aclosing(self._transcriber.transcribe(source, options)) as events:
                 async for event in events:
                     if isinstance(event, Progress):

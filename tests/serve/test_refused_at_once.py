@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+import wave
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,11 +60,13 @@ class Models:
         yield Transcript(segments=(), duration_s=AUDIO_S)
 
 
-async def call(transcriber: RemoteTranscriber, account: str = "a") -> float:
+async def call(
+    transcriber: RemoteTranscriber, account: str = "a", path: str = "/x", *, deadline_s: float = 60.0
+) -> float:
     """Transcribe once and return how long a refusal took; the event is the caller's, as in the ingress."""
     started_s = time.perf_counter()
-    options = TranscribeOptions(model="base", request_id="request", account=account)
-    events: Any = transcriber.transcribe(MediaFile(path="/x"), options)
+    options = TranscribeOptions(model="base", request_id="request", account=account, deadline_s=deadline_s)
+    events: Any = transcriber.transcribe(MediaFile(path=path), options)
     try:
         async for event in events:
             if isinstance(event, Transcript):
@@ -72,6 +76,13 @@ async def call(transcriber: RemoteTranscriber, account: str = "a") -> float:
     finally:
         await events.aclose()
     raise AssertionError("no transcript")
+
+
+def silent_wav(path: Path, seconds: int) -> str:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 1, 8_000, 0, "NONE", ""))
+        file.writeframes(bytes(8_000 * seconds))
+    return str(path)
 
 
 class Flood:
@@ -125,6 +136,18 @@ async def test_a_refusal_takes_no_time_and_reaches_no_model(
     assert sorted(flood.refusals_s)[len(flood.refusals_s) // 2] < 0.1
     let_in = flood.transcripts - done + 3
     assert models.calls - before <= let_in + 20  # those that were let in and have not ended
+
+
+async def test_a_recording_too_long_for_now_is_refused_by_its_header(
+    models: Models, transcriber: RemoteTranscriber, flood: Flood, tmp_path: Path
+) -> None:
+    await flood.refused.wait()
+    short, long = (silent_wav(tmp_path / f"{seconds}.wav", seconds) for seconds in (10, 3600))
+    before, done = models.calls, flood.transcripts
+
+    assert await call(transcriber, "quiet", long, deadline_s=5)
+    assert not await call(transcriber, "quiet", short, deadline_s=5)
+    assert models.calls - before <= flood.transcripts - done + 1 + 20
 
 
 async def test_an_account_that_does_not_flood_is_served(transcriber: RemoteTranscriber, flood: Flood) -> None:
