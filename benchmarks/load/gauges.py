@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.processes import process_name, service_processes
+from benchmarks.common.scheduling import among_others
 
 _MIB = 2**20
 
@@ -77,11 +78,12 @@ class Gauges:
         import psutil
 
         pss, cpu_s = {}, 0.0
-        for process in self._processes():
-            with suppress(psutil.Error):
-                times = process.cpu_times()
-                cpu_s += times.user + times.system
-                pss[f"{process_name(process.cmdline())} {process.pid}"] = process.memory_full_info().pss
+        with among_others():
+            for process in self._processes():
+                with suppress(psutil.Error):
+                    times = process.cpu_times()
+                    cpu_s += times.user + times.system
+                    pss[f"{process_name(process.cmdline())} {process.pid}"] = process.memory_full_info().pss
         return Sample(at_s=time.perf_counter() - self._began_s, pss_bytes=pss, cpu_s=cpu_s)
 
     def descriptors(self) -> tuple[dict[str, int], int]:
