@@ -28,17 +28,3 @@ def ahead_of_others() -> Iterator[bool]:
         yield True
     finally:
         os.sched_setscheduler(0, policy, parameters)
-
-
-@contextmanager
-def among_others() -> Iterator[None]:
-    """Give this thread's place before others back for the block: reading processes' memory takes a core for 0.2 s."""
-    if sys.platform != "linux":
-        yield
-        return
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    try:
-        yield
-    finally:
-        os.sched_setscheduler(0, policy, parameters)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks.common.scheduling import ahead_of_others, among_others
+from benchmarks.common.scheduling import ahead_of_others
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
 
@@ -15,14 +15,6 @@ def test_who_measures_goes_first_while_it_measures_and_no_longer() -> None:
     with ahead_of_others() as ahead:
         assert os.sched_getscheduler(0) == (os.SCHED_RR if ahead else before)
     assert os.sched_getscheduler(0) == before
-
-
-def test_what_takes_long_meanwhile_waits_like_everybody() -> None:
-    with ahead_of_others():
-        before = os.sched_getscheduler(0)
-        with among_others():
-            assert os.sched_getscheduler(0) == os.SCHED_OTHER
-        assert os.sched_getscheduler(0) == before
 
 
 def test_where_it_may_not_it_stays_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
