@@ -124,7 +124,8 @@ def _without_warning(transcript: dict[str, Any], code: str) -> tuple[dict[str, A
     left = [warning for warning in warnings if warning["code"] != code]
     if len(left) == len(warnings):
         return transcript, False
-    return {**transcript, "warnings": left}, True
+    codes = list(dict.fromkeys(warning["code"] for warning in left))
+    return {**transcript, "warnings": left, "warning_codes": codes}, True
 
 
 async def sent(http: httpx.AsyncClient, thing: Sent) -> Answer:

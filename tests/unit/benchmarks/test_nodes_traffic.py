@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from benchmarks.nodes.traffic import OK, UNSTORED, WRONG, Asked, Client, Patienc
 
 WORDS = Sent(name="words", content=b"sound", fields={"diarize": "false"})
 STREAM = Sent(name="stream", content=b"sound", fields={"stream": "true"})
-TRANSCRIPT = {"text": "Hello"}
+TRANSCRIPT: dict[str, Any] = {"text": "Hello"}
 GOOD = httpx.Response(200, json={**TRANSCRIPT, "request_id": "1", "transcript_id": "2"})
 OURS = {"X-Request-ID": "1"}
 AWAY = httpx.Response(503, json={"error_code": "DATABASE_UNAVAILABLE"}, headers={"Retry-After": "7", **OURS})
@@ -67,13 +68,16 @@ async def test_an_answer_is_compared_with_the_undisturbed_one() -> None:
 
 
 async def test_an_answer_that_was_not_stored_is_told_from_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    other, unstored = {"code": "other"}, {"code": "not_stored"}
-    monkeypatch.setitem(TRANSCRIPT, "warnings", [other])
-    warned = [other, unstored]
+    def warned(*codes: str) -> dict[str, Any]:
+        return {"warnings": [{"code": code} for code in codes], "warning_codes": [*codes]}
 
-    assert (await asked(httpx.Response(200, json={**TRANSCRIPT, "warnings": warned}))).outcomes == [UNSTORED]
-    assert (await asked(httpx.Response(200, json={"text": "Hell", "warnings": warned}))).outcomes == [WRONG]
-    assert (await asked(httpx.Response(200, json={**TRANSCRIPT, "warnings": warned[1:]}))).outcomes == [WRONG]
+    monkeypatch.setitem(TRANSCRIPT, "warnings", [{"code": "other"}])
+    monkeypatch.setitem(TRANSCRIPT, "warning_codes", ["other"])
+    both = warned("other", "not_stored")
+
+    assert (await asked(httpx.Response(200, json={**TRANSCRIPT, **both}))).outcomes == [UNSTORED]
+    assert (await asked(httpx.Response(200, json={"text": "Hell", **both}))).outcomes == [WRONG]
+    assert (await asked(httpx.Response(200, json={**TRANSCRIPT, **warned("not_stored")}))).outcomes == [WRONG]
 
 
 async def test_a_client_sends_again_once_after_the_time_it_is_told(paused_s: list[float]) -> None:
