@@ -45,8 +45,7 @@ class ResumingPipeline:
         self._identifiers = identifiers
         self._diarizer = diarizer
         self._store = store
-        retries = replace(settings.retries, timeout_s=settings.background_call_s)
-        self._settings = replace(settings, background=True, retries=retries)
+        self._settings = replace(settings.in_long_queues(), background=True)
 
     def transcribe(
         self, source: MediaFile, options: TranscribeOptions, checkpoints: Checkpoints

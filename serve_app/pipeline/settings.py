@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from serve_app.audio.plan import WINDOW_S, PlanSettings
 from serve_app.audio.speech import SpeechSettings
@@ -21,7 +21,7 @@ class PipelineSettings:
     diarization_span_s: float = 120.0  # the windows of this much audio are one call; each repeats some context
     interactive_s: float = 60.0  # recordings up to here go before longer ones, which keep their share of turns
     background: bool = False  # nobody waits for these recordings: they go after all others, however short
-    background_call_s: float = 3600.0  # and have so long for one call to a model, whose queue others jump
+    long_call_s: float = 3600.0  # for one call to a model, where others go before: of long recordings and of those
     snr_floor_db: float = -10.0  # below it people understand nothing either; noise mixed at -5 dB is transcribed
     window_s: float = WINDOW_S  # what the encoder is given at least, silence behind shorter chunks included
     language_samples: int = 3  # chunks listened to before a long recording's language is settled
@@ -30,3 +30,7 @@ class PipelineSettings:
     review: ReviewSettings = field(default_factory=ReviewSettings)
     segments: SegmentSettings = field(default_factory=SegmentSettings)
     retries: RetrySettings = field(default_factory=RetrySettings)
+
+    def in_long_queues(self) -> PipelineSettings:
+        """Return these settings for a recording that others go before: its calls to models may wait for long."""
+        return replace(self, retries=replace(self.retries, timeout_s=self.long_call_s))

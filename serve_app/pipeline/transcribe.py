@@ -117,6 +117,7 @@ class TranscriptionPipeline:
     ) -> tuple[LaneRunner, SpeakerTurns]:
         progress = _Progress(listened.recording.duration_s, diarizing=options.diarize, report=report)
         told_words = 0
+        settings = self._settings.in_long_queues() if self._is_long(listened) else self._settings
 
         # It is handed the runner: a reference of its own would be a cycle that keeps the samples until collected.
         def tell(runner: LaneRunner, *, all_of_them: bool = False) -> None:
@@ -132,8 +133,8 @@ class TranscriptionPipeline:
             listened.recording,
             listened.speech,
             recognizer=self._recognizers[options.model],
-            options=self._recognize_options(options, listened.recording.duration_s),
-            settings=self._settings,
+            options=self._recognize_options(options, listened),
+            settings=settings,
             changed=tell,
         )
 
@@ -150,12 +151,12 @@ class TranscriptionPipeline:
                     listened.speech,
                     diarizer=self._diarizer,
                     bounds=options.speakers,
-                    settings=self._settings,
+                    settings=settings,
                     report=progress.diarized,
                 )
         return runner, turns
 
-    def _recognize_options(self, options: TranscribeOptions, duration_s: float) -> RecognizeOptions:
+    def _recognize_options(self, options: TranscribeOptions, listened: Listened) -> RecognizeOptions:
         return RecognizeOptions(
             language=options.language,
             language_candidates=options.language_candidates,
@@ -164,14 +165,17 @@ class TranscriptionPipeline:
             temperature=options.temperature,
             account=options.account,
             request_id=options.request_id,
-            priority=self._priority(duration_s),
+            priority=self._priority(listened),
             window_s=self._settings.window_s,
         )
 
-    def _priority(self, duration_s: float) -> int:
+    def _priority(self, listened: Listened) -> int:
         if self._settings.background:
             return BACKGROUND
-        return LONG if duration_s > self._settings.interactive_s else INTERACTIVE
+        return LONG if self._is_long(listened) else INTERACTIVE
+
+    def _is_long(self, listened: Listened) -> bool:
+        return listened.recording.duration_s > self._settings.interactive_s
 
     def _empty(self, listened: Listened, options: TranscribeOptions, code: str, message: str) -> Transcript:
         return Transcript(

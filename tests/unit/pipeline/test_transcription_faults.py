@@ -8,6 +8,7 @@ import pytest
 from meetings import DIARIZED, LONG, SHORT
 from scripted import OPTIONS, SOURCE, Studio
 
+from benchmarks.scale.simulation.clock import simulate
 from serve_app.errors import InternalError, ModelQueueFull, ModelUnavailable
 
 
@@ -52,15 +53,34 @@ async def test_a_failing_diarizer_stops_the_recognizers() -> None:
 
 
 @pytest.mark.parametrize("stuck", ["detector", "recognizer", "diarizer"])
-async def test_a_request_that_takes_too_long_fails_and_leaves_nothing_running(stuck: str) -> None:
+def test_a_request_that_takes_too_long_fails_and_leaves_nothing_running(stuck: str) -> None:
     studio = Studio(LONG)
     getattr(studio, stuck).shut = True
 
-    with pytest.raises(ModelUnavailable, match=r"did not end within 1 s") as raised:
-        await studio.events(replace(DIARIZED, deadline_s=1.0))
+    with pytest.raises(ModelUnavailable, match=r"did not end within 60 s") as raised:
+        simulate(lambda _: studio.events(replace(DIARIZED, deadline_s=60.0)))
     assert raised.value.retry_after_s
     assert getattr(studio, stuck).cancelled > 0
     assert all(model.running == 0 for model in studio.models)
+
+
+@pytest.mark.parametrize("slow", ["recognizer", "diarizer"])
+def test_a_call_for_a_long_recording_may_wait_in_a_long_queue(slow: str) -> None:
+    studio = Studio(LONG)
+    model = getattr(studio, slow)
+    model.shut = True
+
+    with pytest.raises(ModelUnavailable, match=r"did not end within 1800 s"):
+        simulate(lambda _: studio.events(replace(DIARIZED, deadline_s=1800.0)))
+    assert model.started == model.most_running, "none was sent again"
+
+
+def test_a_call_for_a_short_recording_that_hangs_is_tried_again() -> None:
+    studio = Studio(SHORT)
+    studio.recognizer.shut = True
+
+    with pytest.raises(ModelUnavailable, match=r"no answer within 180 s, 4 times"):
+        simulate(lambda _: studio.events())
 
 
 @pytest.mark.parametrize("stuck", ["detector", "recognizer", "diarizer"])
