@@ -21,7 +21,7 @@ class PipelineSettings:
     diarization_span_s: float = 120.0  # the windows of this much audio are one call; each repeats some context
     interactive_s: float = 60.0  # recordings up to here go before longer ones, which keep their share of turns
     background: bool = False  # nobody waits for these recordings: they go after all others, however short
-    long_call_s: float = 3600.0  # for one call to a model, where others go before: of long recordings and of those
+    long_call_s: float = 3600.0  # one call to a model for a long recording or in the background: others go before it
     snr_floor_db: float = -10.0  # below it people understand nothing either; noise mixed at -5 dB is transcribed
     window_s: float = WINDOW_S  # what the encoder is given at least, silence behind shorter chunks included
     language_samples: int = 3  # chunks listened to before a long recording's language is settled
