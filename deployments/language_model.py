@@ -21,7 +21,7 @@ class LanguageModelDeployment:
     async def __init__(  # type: ignore[misc]  # Serve awaits it
         self, options: LanguageModelOptions, data_dir: Path
     ) -> None:
-        give_way(device="cpu" if options.engine == "llama.cpp" else "cuda")
+        give_way(device="cpu" if options.engine == "openvino" else "cuda")
         self._meter = RayMeter()
         self._name = model_of_deployment("language-model-")
         self._model = LocalLanguageModel(options, data_dir)

@@ -35,11 +35,11 @@ OpenEngine = Callable[[LanguageModelOptions, Path], LanguageEngine]
 
 def open_engine(options: LanguageModelOptions, weights: Path) -> LanguageEngine:
     """Load a model; `weights` is the directory of its set, meaningless when the engine fetches them itself."""
-    if options.engine == "llama.cpp":
-        from deployments.engines.llama_cpp import LlamaCppEngine
+    if options.engine == "openvino":
+        from deployments.engines.openvino_genai import OpenVinoEngine
 
-        return LlamaCppEngine(
-            weights,
+        return OpenVinoEngine(
+            _for_openvino(weights),
             threads=options.threads,
             parallel=options.parallel,
             context_tokens=options.context_tokens,
@@ -58,13 +58,20 @@ def open_engine(options: LanguageModelOptions, weights: Path) -> LanguageEngine:
     )
 
 
-def _for_vllm(weights: Path) -> Path:
-    gguf = sorted(weights.glob("*.gguf"))
-    if not gguf:
+def _for_openvino(weights: Path) -> Path:
+    if (weights / "openvino_model.xml").is_file():
         return weights
-    from deployments.engines.gguf import safetensors_of
+    from deployments.engines.gguf import gguf_in, openvino_of
 
-    return safetensors_of(gguf[0], weights.parent / ".converted" / weights.name)
+    return openvino_of(gguf_in(weights), weights.parent / ".converted" / f"{weights.name}-openvino")
+
+
+def _for_vllm(weights: Path) -> Path:
+    if not any(weights.glob("*.gguf")):
+        return weights
+    from deployments.engines.gguf import gguf_in, safetensors_of
+
+    return safetensors_of(gguf_in(weights), weights.parent / ".converted" / weights.name)
 
 
 class LocalLanguageModel:

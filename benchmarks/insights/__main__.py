@@ -20,6 +20,8 @@ import yaml
 from benchmarks.common.dataset import dataset_folder
 from benchmarks.insights.counting import Cost, CountingModel
 from benchmarks.insights.texts import source_of
+from configs.language import LanguageModelOptions
+from deployments.local_language import open_engine
 from serve_app.insights.insights import Insights
 from serve_app.insights.source import SourceText
 from serve_app.insights.templates import prompt, prompt_names
@@ -129,9 +131,9 @@ def _report(outcomes: Sequence[Outcome]) -> str:
 
 
 async def _run(arguments: argparse.Namespace) -> None:
-    from deployments.engines.llama_cpp import LlamaCppEngine
-
-    engine = LlamaCppEngine(arguments.weights, threads=2, parallel=4)
+    engine = await asyncio.to_thread(
+        open_engine, LanguageModelOptions(engine="openvino", weights=arguments.weights.name), arguments.weights
+    )
     cases = yaml.safe_load(_CASES.read_text("utf-8"))
     wanted = [case for case in cases if not arguments.only or any(part in case["id"] for part in arguments.only)]
     outcomes = []

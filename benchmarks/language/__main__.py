@@ -32,7 +32,7 @@ async def measure(arguments: argparse.Namespace, *, command: str) -> str:
     )
     weights = installed_path(default_data_dir(), arguments.model)
     engine = await asyncio.to_thread(open_engine, options, weights)
-    name = "language" if arguments.engine == "llama.cpp" else f"language_{arguments.engine}"
+    name = "language" if arguments.engine == "openvino" else f"language_{arguments.engine}"
     tables: list[Table] = []
     numbers: dict[str, Any] = {}
 
@@ -66,7 +66,7 @@ async def measure(arguments: argparse.Namespace, *, command: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="qwen2.5-coder-1.5b-instruct-q4", help="a weight set")
-    parser.add_argument("--engine", default="llama.cpp", choices=["llama.cpp", "vllm"])
+    parser.add_argument("--engine", default="openvino", choices=["openvino", "vllm"])
     parser.add_argument("--parts", default="speed,cancel,schema,injections")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=96, help="of each answer")

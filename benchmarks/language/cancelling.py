@@ -53,7 +53,7 @@ async def _freed_s(model: LanguageEngine, prompt: str, *, after_tokens: int) -> 
     task = asyncio.create_task(ask())
     await _until(lambda: model.running > before and seen >= after_tokens)
     if not after_tokens:
-        await asyncio.sleep(0.3)  # into the prompt, which takes llama.cpp seconds
+        await asyncio.sleep(0.3)  # into the prompt, which takes most of a second
     task.cancel()
     began = time.perf_counter()
     await _until(lambda: model.running <= before)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.report import Table, number
+from configs.language import LanguageModelOptions
 from configs.text import OpusMtOptions
 from deployments.local_text import LocalOpusMt
 from serve_app.adapters.weights import default_data_dir, installed_path
@@ -122,10 +123,10 @@ def _engines() -> dict[str, Translator]:
         engines |= {"opus-mt, alone": opus_mt, "opus-mt": SentenceTranslator(opus_mt)}
     weights = installed_path(data_dir, LANGUAGE_MODEL)
     if weights.is_dir():
-        from deployments.engines.llama_cpp import LlamaCppEngine
+        from deployments.local_language import open_engine
         from serve_app.adapters.text_language import FastTextGuesser
 
-        model = LlamaCppEngine(weights)
+        model = open_engine(LanguageModelOptions(engine="openvino", weights=LANGUAGE_MODEL), weights)
         engines |= {
             "language model, raw": RawModel(model),
             "language model": LlmTranslator(model, guesser=FastTextGuesser()),

@@ -69,7 +69,7 @@ class VllmEngine(AnsweringEngine[Request]):
                 gpu_memory_utilization=gpu_memory_share,
                 enable_prefix_caching=True,
                 enforce_eager=current_platform.is_cpu(),  # compiling for CPUs takes longer than what tests generate
-                # llama.cpp's too, so that both engines take the same schemas.
+                # Takes more keywords than others, and refuses those that it does not keep to.
                 structured_outputs_config=StructuredOutputsConfig(backend="guidance"),
                 generation_config="vllm",  # the caller's options count, not a repository's
                 disable_log_stats=True,

@@ -24,7 +24,7 @@ _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|next|the en
 _LET_US = r"let(?: us|['’]s)(?! (?:begin|start|talk|see|say|look|hear|go on|move on|continue|not|face)\b)"
 _UNDERTAKING = (
     rf"{_SOMEBODY}(?:['’]ll|\s+(?:will|shall|should|must|needs? to|ha(?:ve|s) to|can|could)|"
-    rf"(?:\s+(?:am|are|is)|['’](?:m|re|s))\s+going to)\b"
+    rf"(?:\s+(?:am|are|is)|['’](?:m|re|s))\s+going to)\b(?! (?:not|never)\b)"
 )
 _REQUEST = r"\b(?:can|could|will|would) you\b"
 _COMMITMENT = re.compile(
@@ -43,7 +43,7 @@ _ACCEPTANCE = re.compile(r"^(?:sure|yes|yeah|okay|ok|fine|will do|of course|all 
 _OWN_REQUEST = re.compile(_REQUEST, re.IGNORECASE)
 _OWN_TASK = re.compile(_UNDERTAKING, re.IGNORECASE)
 _FIELDS = re.compile(r",? (?:owner|due): .*$")  # a small model writes on into the next field at times
-_SAID_BY_THEN = 0.5  # of a task's content words
+_SAID_BY_THEN = 0.6  # of a task's content words
 _FEW_WORDS = 8  # of an answer that takes on what was just asked, and adds no task of its own
 _FIRST_PERSON = frozenset({"i", "me", "myself", "i'll", "speaker"})
 _NOBODY = frozenset({"we", "us", "you", "they", "somebody", "someone", "everybody", "everyone"})
@@ -135,6 +135,8 @@ def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
     orders = work.cited(task, [order]) if shape.verdict == "agreed_task" else []
     segment = work.source.get(order)
     if segment is None or orders != [order]:  # what another segment says is not what was judged
+        return None
+    if task.endswith("?"):
         return None
     # Nor what comes after it: a task is taken on or given in words that were said by then.
     said = Vocabulary(each.text for each in work.source.around(order, before=2, after=0))

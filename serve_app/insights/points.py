@@ -14,17 +14,21 @@ from serve_app.insights.work import Work
 
 T = TypeVar("T")
 
-_PER_WINDOW = 8
+_WANTED = 16  # of a text, as far as its windows share them out evenly
+_ENOUGH = 20  # are not drawn together any further
+_PER_WINDOW = (2, 8)  # at least and at most
 _SAME = 0.6  # shared content words of two statements of one thing
 _MOST_LEVELS = 4
 
 
-async def points_of(work: Work, *, per_window: int = _PER_WINDOW) -> list[Point]:
+async def points_of(work: Work) -> list[Point]:
     """Return the points of every window, in the text's order, without those that no segment bears."""
+    least, most = _PER_WINDOW
+    per_window = min(max(-(-_WANTED // max(len(await work.windows()), 1)), least), most)
     answers = await work.over_windows("points", PointsShape, most=str(per_window))
     points = []
     for answer in answers:
-        for point in answer.points:
+        for point in answer.points[:per_window]:
             orders = work.cited(point.text, point.segments)
             if orders:
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
@@ -33,10 +37,10 @@ async def points_of(work: Work, *, per_window: int = _PER_WINDOW) -> list[Point]
 
 
 async def main_points(work: Work) -> list[Point]:
-    """Return as many points as one window gives: those of a longer text are drawn from its windows' points."""
+    """Return a dozen points or so: those of a long text are drawn from its windows' points."""
     points = await points_of(work)
     for _ in range(_MOST_LEVELS):
-        if len(await work.windows()) <= 1 or not points:
+        if len(points) <= _ENOUGH:
             break
         notes = notes_on(work, points)
         work = notes

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class InsightsSettings:
     """Tokens are the language model's."""
 
-    window_tokens: int = 3_000  # of text in one call: small models lose facts in more
+    window_tokens: int = 1_000  # of text in one call: of more, small models tell of the beginning
     overlap_tokens: int = 120  # repeated at the next window's beginning
     answer_tokens: int = 900  # of the longest answer of one call
-    calls_at_once: int = 4  # of one request; the engine batches them
+    calls_at_once: int = 6  # of one request; the engine batches them
     call_deadline_s: float = 600.0  # of one call, its time in the engine's queue included
     longest_prompt: int = 500  # characters of a user's own wish that are heeded
     short_words: int = 25  # a text of so few words is its own summary

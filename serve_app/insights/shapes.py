@@ -12,7 +12,7 @@ Orders = list[int]
 
 
 class PointShape(Shape):
-    segments: Orders = Field(default_factory=list, max_length=6)
+    segments: Orders = Field(default_factory=list, max_length=3)
     text: str = ""
 
 

@@ -24,6 +24,7 @@ T = TypeVar("T")
 ShapeT = TypeVar("ShapeT", bound=Shape)
 
 _PROMPT_TOKENS = 500  # of the system message, the longest task and the chat template
+_TOLD = 0.25  # of a statement's content words, in a segment that is cited for it
 _SUPPORT = 0.5  # of an item's content words must be in the segments it cites
 
 
@@ -125,7 +126,7 @@ class Work:
         if self.vocabulary.invented(statement) or not self.attribution.holds(statement):
             return []
         if self._bears(statement, known):
-            return known
+            return self._telling(statement, known)
         elsewhere = self._best(statement)
         return elsewhere if elsewhere and self._bears(statement, elsewhere) else []
 
@@ -134,6 +135,13 @@ class Work:
         words = content_words(statement)
         borne = sum(any(self._words_of(each).has(word) for each in nearby) for word in words)
         return borne >= _SUPPORT * len(words)
+
+    def _telling(self, statement: str, orders: list[int]) -> list[int]:
+        """Return those of the segments that say a part of a statement themselves: small models cite whole stretches."""
+        words = content_words(statement)
+        spoken = {order: self.source.around(order, before=0, after=0)[0] for order in orders}
+        shares = {order: sum(map(self._words_of(each).has, words)) for order, each in spoken.items()}
+        return [order for order, said in shares.items() if said >= _TOLD * len(words)] or orders
 
     def _words_of(self, segment: SourceSegment) -> Vocabulary:
         return self._vocabularies.setdefault(segment.order, Vocabulary([segment.text]))

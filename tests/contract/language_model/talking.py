@@ -7,7 +7,7 @@ from serve_app.ports.language import ChatMessage, GenerateOptions
 PARALLEL, MAX_QUEUE, CONTEXT_TOKENS = 8, 8, 2048
 NARROW_TOKENS = 512  # the fewest that an engine takes
 MODELS = {
-    "llama.cpp": ("xllamacpp", "qwen2.5-coder-1.5b-instruct-q4"),
+    "openvino": ("openvino_genai", "qwen2.5-coder-1.5b-instruct-q4"),
     "vllm": ("vllm", "smollm2-135m-instruct-q4"),
 }
 

@@ -142,7 +142,7 @@ async def test_a_model_answers_once_its_weights_are_there(line: SlowLine, pull: 
         opened.append(weights)
         return Engine()
 
-    options = LanguageModelOptions(engine="llama.cpp", weights="model")
+    options = LanguageModelOptions(engine="openvino", weights="model")
     model = LocalLanguageModel(options, tmp_path, pull=pull, open_engine=open_engine)
     await model.start()
     with pytest.raises(ModelLoading):

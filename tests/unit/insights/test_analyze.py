@@ -65,6 +65,7 @@ async def test_whoever_is_asked_by_name_is_the_owner():
 async def test_action_items_without_support_or_that_are_no_tasks_are_dropped():
     assert await action_items(actions(CALL | {"task": "Feed the elephants"})) == []
     assert await action_items(actions(CALL | {"verdict": "story"})) == []
+    assert await action_items(actions(CALL | {"task": "Call the repair company?"})) == []
 
 
 async def test_a_task_that_another_segment_is_about_is_not_the_one_that_was_judged():

@@ -1,4 +1,6 @@
+import re
 from contextlib import aclosing
+from itertools import pairwise, product
 
 from scripted_model import MEETING, ScriptedModel, by_task
 
@@ -82,6 +84,26 @@ async def test_bullet_points_name_their_segments_and_say_nothing_twice():
         ("Maria likes the printer from Berlin.", [6], 25.0),
     ]
     assert summary.summary == "- The last repair cost two hundred euros.\n- Maria likes the printer from Berlin."
+
+
+async def test_of_the_segments_that_a_point_cites_those_are_named_that_say_it():
+    answer = {"points": [{"segments": [1, 4, 6], "text": "The last repair cost two hundred euros."}]}
+    summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
+    assert [point.segments for point in summary.points] == [[4]]
+
+
+async def test_every_part_of_a_long_text_has_its_points():
+    names = ["".join(letters) for letters in product("bdfgklmnprst", "aeiou", "bdfgklmnprst")]
+    talk = SourceText.from_text(" ".join(f"We heard that {name}ley met {name}son." for name in names), language="en")
+
+    def told(prompt: str, _: object) -> dict[str, object]:
+        lines = re.findall(r"^\[(\d+)\] (.+)$", prompt, re.MULTILINE)
+        return {"points": [{"segments": [int(n)], "text": text} for n, text in lines[:: max(len(lines) // 8, 1)]]}
+
+    summary = await Insights(ScriptedModel(told)).summarize(talk, style="bullet_points")
+    first = [point.segments[0] for point in summary.points]
+    assert 8 <= len(first) <= 24
+    assert max(later - earlier for earlier, later in pairwise([0, *first, len(names)])) < len(names) / 4
 
 
 async def test_no_text_gives_no_summary_and_asks_nobody():

@@ -1,0 +1,144 @@
+"""OpenVINO's pipeline in a process of its own; run by openvino_process.
+
+Its step keeps Python's lock for as long as it computes, up to a second: in the process that serves requests nothing
+else would move meanwhile. Orders come as lines of JSON on standard input, what was written goes to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deployments.engines.stepping import Stepper
+
+# What all callers together advance by between two looks at who has gone away: under half a second of two cores.
+BATCH_TOKENS = 128
+_BLOCK_TOKENS = 32  # the granularity of the cache
+
+News = dict[str, Any]
+Tell = Callable[[News], None]
+
+
+def main() -> None:
+    """Serve orders until standard input ends, which it does when whoever gives them is gone."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no news
+    writing = threading.Lock()
+
+    def tell(news: News) -> None:
+        with writing:
+            out.write(json.dumps(news).encode() + b"\n")
+            out.flush()
+
+    pipeline = _pipeline(**json.loads(sys.argv[1]))
+    stepper = Stepper(pipeline.step, name="openvino")
+    answers: dict[int, _Answer] = {}
+
+    def tell_of(number: int) -> Tell:
+        def tell_it(news: News) -> None:
+            if "over" in news or "failed" in news:
+                answers.pop(number, None)
+            tell({"id": number, **news})
+
+        return tell_it
+
+    tell({"ready": True})
+    for line in sys.stdin.buffer:
+        order = json.loads(line)
+        number = order["id"]
+        if "cancel" not in order:
+            answers[number] = _Answer(pipeline, order, tell_of(number))
+            stepper.submit(answers[number])
+        elif (answer := answers.get(number)) is not None:
+            answer.gone.set()
+    os._exit(0)  # the engine's threads are not waited for
+
+
+def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int) -> Any:
+    import openvino_genai
+
+    scheduling = openvino_genai.SchedulerConfig()
+    scheduling.max_num_seqs = parallel
+    scheduling.max_num_batched_tokens = BATCH_TOKENS
+    scheduling.num_kv_blocks = cache_tokens // _BLOCK_TOKENS + parallel  # each may leave a part of a block empty
+    scheduling.enable_prefix_caching = True
+    return openvino_genai.ContinuousBatchingPipeline(
+        model,
+        openvino_genai.Tokenizer(model),
+        scheduling,
+        "CPU",
+        # Other models' threads are on these cores too: threads that are pinned to one would wait for it.
+        INFERENCE_NUM_THREADS=threads,
+        ENABLE_CPU_PINNING=False,
+    )
+
+
+class _Answer:
+    """One answer in the engine; a Job of its thread."""
+
+    def __init__(self, pipeline: Any, order: Mapping[str, Any], tell: Tell) -> None:
+        self._pipeline = pipeline
+        self._order = order
+        self._tell = tell
+        self._handle: Any = None
+        self.gone = threading.Event()
+
+    def begin(self) -> None:
+        import numpy as np
+        import openvino
+
+        prompt = openvino.Tensor(np.array([self._order["prompt"]], dtype=np.int64))
+        self._handle = self._pipeline.add_request(self._order["id"], prompt, _generation(self._order))
+
+    def advance(self) -> bool:
+        from openvino_genai import GenerationStatus
+
+        running = self._handle.get_status() == GenerationStatus.RUNNING
+        if self.gone.is_set():
+            if running:
+                self._handle.cancel()  # the next step lets go of it
+                return False
+        else:
+            self._read()
+        if not running:
+            self._tell({"over": True})
+        return not running
+
+    def fail(self, error: Exception) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        self._tell({"failed": type(error).__name__})  # its text may quote the prompt
+
+    def _read(self) -> None:
+        from openvino_genai import GenerationFinishReason
+
+        reasons = {GenerationFinishReason.NONE: None, GenerationFinishReason.LENGTH: "length"}
+        while self._handle.can_read():
+            (made,) = self._handle.read().values()
+            self._tell({"tokens": list(made.generated_ids), "reason": reasons.get(made.finish_reason, "stop")})
+
+
+def _generation(order: Mapping[str, Any]) -> Any:
+    import openvino_genai
+
+    generation = openvino_genai.GenerationConfig(
+        max_new_tokens=order["max_tokens"],
+        do_sample=order["temperature"] > 0,
+        eos_token_id=order["end_token"],
+        apply_chat_template=False,
+    )
+    if order["temperature"] > 0:
+        generation.temperature = order["temperature"]
+        generation.top_p = order["top_p"]
+        generation.rng_seed = order["seed"]
+    if order["grammar"] is not None:
+        generation.structured_output_config = openvino_genai.StructuredOutputConfig(grammar=order["grammar"])
+    return generation
+
+
+if __name__ == "__main__":
+    main()

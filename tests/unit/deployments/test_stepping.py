@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+
+import pytest
+
+from deployments.engines.stepping import Stepper
+
+PATIENCE_S = 10.0
+
+
+class Counting:
+    """Is over after so many steps; says what became of it."""
+
+    def __init__(self, steps: int, *, begins: bool = True) -> None:
+        self.left = steps
+        self.news: queue.Queue[str] = queue.Queue()
+        self._begins = begins
+
+    def begin(self) -> None:
+        if not self._begins:
+            raise ValueError("no")
+
+    def advance(self) -> bool:
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError("too far")
+        if not self.left:
+            self.news.put("over")
+        return not self.left
+
+    def fail(self, error: Exception) -> None:
+        self.news.put(f"failed: {error}")
+
+    def end(self) -> str:
+        return self.news.get(timeout=PATIENCE_S)
+
+
+class Engine:
+    def __init__(self) -> None:
+        self.steps = 0
+        self.fault: Exception | None = None
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.fault is not None:
+            raise self.fault
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture
+def stepper(engine: Engine) -> Iterator[Stepper]:
+    found = Stepper(engine.step, name="test")
+    yield found
+    found.close()
+    assert not found.alive
+
+
+def test_jobs_share_the_steps_and_none_is_made_for_nobody(engine: Engine, stepper: Stepper) -> None:
+    jobs = [Counting(3), Counting(5)]
+    for job in jobs:
+        stepper.submit(job)
+
+    assert [job.end() for job in jobs] == ["over", "over"]
+    stepper.close()
+    assert 5 <= engine.steps <= 8
+
+
+def test_a_job_that_cannot_begin_hinders_nobody(stepper: Stepper) -> None:
+    bad, good = Counting(1, begins=False), Counting(2)
+    stepper.submit(bad)
+    stepper.submit(good)
+
+    assert (bad.end(), good.end()) == ("failed: no", "over")
+
+
+def test_a_job_that_fails_hinders_nobody(stepper: Stepper) -> None:
+    bad, good = Counting(0), Counting(3)
+    stepper.submit(bad)
+    stepper.submit(good)
+
+    assert (bad.end(), good.end()) == ("failed: too far", "over")
+
+
+def test_an_engine_that_fails_fails_its_jobs_and_takes_the_next(engine: Engine, stepper: Stepper) -> None:
+    engine.fault = RuntimeError("broken")
+    first = Counting(10**6)
+    stepper.submit(first)
+    assert first.end() == "failed: broken"
+    engine.fault = None
+    second = Counting(2)
+    stepper.submit(second)
+
+    assert second.end() == "over"
+
+
+def test_closing_fails_what_is_left(stepper: Stepper) -> None:
+    job = Counting(10**9)
+    stepper.submit(job)
+    stepper.close()
+
+    assert job.end().startswith("failed")
