@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from serve_app.insights.results import Point
-from serve_app.insights.shapes import PointsShape
+from serve_app.insights.shapes import points_shape
 from serve_app.insights.source import SourceSegment, SourceText
 from serve_app.insights.vocabulary import content_words
 from serve_app.insights.work import Work
@@ -25,10 +25,10 @@ async def points_of(work: Work) -> list[Point]:
     """Return the points of every window, in the text's order, without those that no segment bears."""
     least, most = _PER_WINDOW
     per_window = min(max(-(-_WANTED // max(len(await work.windows()), 1)), least), most)
-    answers = await work.over_windows("points", PointsShape, most=str(per_window))
+    answers = await work.over_windows("points", points_shape(per_window), most=str(per_window))
     points = []
     for answer in answers:
-        for point in answer.points[:per_window]:
+        for point in answer.points:
             orders = work.cited(point.text, point.segments)
             if orders:
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from serve_app.insights.decoding import Shape
 
@@ -18,6 +19,13 @@ class PointShape(Shape):
 
 class PointsShape(Shape):
     points: list[PointShape] = Field(default_factory=list, max_length=12)
+
+
+@cache
+def points_shape(most: int) -> type[PointsShape]:
+    """Return the shape of at most so many points: asked for a few, a small model lists what the schema lets it."""
+    points: tuple[Any, Any] = (list[PointShape], Field(default_factory=list, max_length=most))
+    return create_model("PointsShape", __base__=PointsShape, points=points)
 
 
 class ActionShape(Shape):

@@ -98,7 +98,9 @@ async def test_every_part_of_a_long_text_has_its_points():
 
     def told(prompt: str, _: object) -> dict[str, object]:
         lines = re.findall(r"^\[(\d+)\] (.+)$", prompt, re.MULTILINE)
-        return {"points": [{"segments": [int(n)], "text": text} for n, text in lines[:: max(len(lines) // 8, 1)]]}
+        most = int(re.findall(r"at most (\d+)", prompt)[-1])
+        some = lines[:: -(-len(lines) // most)]
+        return {"points": [{"segments": [int(n)], "text": text} for n, text in some]}
 
     summary = await Insights(ScriptedModel(told)).summarize(talk, style="bullet_points")
     first = [point.segments[0] for point in summary.points]
