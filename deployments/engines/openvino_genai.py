@@ -21,6 +21,7 @@ from deployments.engines.token_text import TokenText
 from serve_app.errors import ModelUnavailable
 from serve_app.ports.language import FinishReason, GenerateOptions
 
+_END_TOKENS = (b"<|im_end|>", b"<|endoftext|>")  # a model may end with another one than its file names
 _CONTROL_TOKEN = re.compile(rb"<\|[^<>|\s]{1,64}\|>|\[PAD\d+\]")
 
 News = Mapping[str, Any]
@@ -58,7 +59,10 @@ class OpenVinoEngine(AnsweringEngine[Request]):
         self._process = OpenVinoProcess(model=str(model), threads=threads, parallel=parallel, cache_tokens=cache_tokens)
         self._tokenizer: Any = openvino_genai.Tokenizer(model)
         self._tokenizing = EngineThread()
-        self._vocabulary = _vocabulary(self._tokenizer)
+        numbers: dict[bytes, int] = self._tokenizer.get_vocab()
+        self._vocabulary = _vocabulary(numbers)
+        ends = {self._tokenizer.get_eos_token_id(), *(numbers[name] for name in _END_TOKENS if name in numbers)}
+        self._end_tokens = sorted(ends)
         self._numbers = itertools.count()
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -99,7 +103,7 @@ class OpenVinoEngine(AnsweringEngine[Request]):
             "temperature": options.temperature,
             "top_p": options.top_p,
             "seed": secrets.randbits(31) if options.seed is None else options.seed % 2**31,
-            "end_token": self._tokenizer.get_eos_token_id(),
+            "end_tokens": self._end_tokens,
             "grammar": None if schema is None else json_grammar(schema),
         }
         # A stop string inside would break the JSON off.
@@ -140,8 +144,8 @@ class OpenVinoEngine(AnsweringEngine[Request]):
                 self._process.cancel(number)
 
 
-def _vocabulary(tokenizer: Any) -> list[bytes]:
+def _vocabulary(numbers: Mapping[bytes, int]) -> list[bytes]:
     """Return the bytes of each token, none for those that control."""
-    found = {number: token for token, number in tokenizer.get_vocab().items()}
+    found = {number: token for token, number in numbers.items()}
     tokens = (found.get(number, b"") for number in range(max(found) + 1))
     return [b"" if _CONTROL_TOKEN.fullmatch(token) else token for token in tokens]

@@ -38,6 +38,7 @@ class OpenVinoProcess:
             raise ModelUnavailable("OpenVINO could not load the language model; its reason is in the log.")
         self._hearing: dict[int, Hear] = {}
         self._lock = threading.Lock()
+        self._ended = threading.Event()
         # A pipe's buffer is smaller than a long prompt, and the other side reads between two steps only.
         self._writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openvino-orders")
         self._listener = threading.Thread(target=self._listen, name="openvino-news", daemon=True)
@@ -45,13 +46,13 @@ class OpenVinoProcess:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return not self._ended.is_set()
 
     def order(self, number: int, order: Mapping[str, Any], hear: Hear) -> None:
         """Ask for an answer under a number of its own."""
         with self._lock:
             self._hearing[number] = hear
-        if not self._listener.is_alive():
+        if self._ended.is_set():
             self._told({"id": number, "failed": "ended"})
             return
         self._write({"id": number, **order})
@@ -81,6 +82,7 @@ class OpenVinoProcess:
     def _listen(self) -> None:
         for line in self._news:
             self._told(json.loads(line))
+        self._ended.set()
         with self._lock:
             left = list(self._hearing)
         for number in left:

@@ -128,7 +128,7 @@ def _generation(order: Mapping[str, Any]) -> Any:
     generation = openvino_genai.GenerationConfig(
         max_new_tokens=order["max_tokens"],
         do_sample=order["temperature"] > 0,
-        eos_token_id=order["end_token"],
+        stop_token_ids=set(order["end_tokens"]),
         apply_chat_template=False,
     )
     if order["temperature"] > 0:

@@ -30,7 +30,7 @@ async def points_of(work: Work) -> list[Point]:
     for answer in answers:
         for point in answer.points:
             orders = work.cited(point.text, point.segments)
-            if orders:
+            if orders and not point.text.rstrip().endswith("?"):
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
     points.sort(key=lambda point: point.segments[0])
     return distinct(points, text=lambda point: point.text)

@@ -17,4 +17,5 @@ def user(text: str) -> list[ChatMessage]:
 
 
 STORY = user("Write a very long story about a lighthouse keeper, with many chapters. Never stop.")
-LONG = GenerateOptions(max_tokens=1500, temperature=0.8, seed=1)
+# However a model is inclined, this does not end by itself.
+LONG = GenerateOptions(max_tokens=1500, json_schema={"type": "array", "items": {"type": "integer"}, "minItems": 10_000})

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from talking import LONG, MAX_QUEUE, PARALLEL, STORY, user
@@ -104,6 +105,6 @@ async def test_callers_that_leave_the_queue_keep_nobody_waiting(model: LanguageE
 
 async def test_a_deadline_ends_an_answer(model: LanguageEngine) -> None:
     with pytest.raises(ModelUnavailable, match="did not answer within"):
-        await model.generate(STORY, GenerateOptions(max_tokens=1500, temperature=0.8, seed=1, deadline_s=1.0))
+        await model.generate(STORY, replace(LONG, deadline_s=1.0))
 
     assert await seconds_until(lambda: running(model) == 0, patience_s=10) < FREED_WITHIN_S

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import psutil
 import pytest
-from talking import STORY, user
+from talking import LONG, STORY, user
 
 from deployments.local_language import LanguageEngine
 from serve_app.errors import ModelUnavailable
@@ -18,7 +19,7 @@ PATIENCE_S = 30
 
 @pytest.mark.parametrize("narrow_model", ["openvino"], indirect=True)
 async def test_when_its_process_dies_nobody_waits(narrow_model: LanguageEngine) -> None:
-    answer = narrow_model.stream(STORY, GenerateOptions(max_tokens=300))
+    answer = narrow_model.stream(STORY, replace(LONG, max_tokens=300))
     assert isinstance(await anext(answer), TextDelta)
     (worker,) = [child for child in psutil.Process().children() if "openvino_worker" in " ".join(child.cmdline())]
     worker.kill()

@@ -76,6 +76,7 @@ async def test_bullet_points_name_their_segments_and_say_nothing_twice():
             {"segments": [99], "text": "The printer broke on Tuesday."},
             {"segments": [3], "text": "Maria likes the printer from Berlin."},
             {"segments": [2], "text": "Elephants dance in moonlight."},
+            {"segments": [4], "text": "What did the last repair cost?"},
         ]
     }
     summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
