@@ -19,6 +19,8 @@ _NO_WORD = re.compile(rf"[^\s{_UNSPACED}]{{120,}}")
 _TO_A_MACHINE = re.compile(
     r"\b(?:ignore|disregard|forget)\b.{0,30}\b(?:above|previous|prior|instructions?|prompts?)\b|\bsystem prompt\b|"
     r"^\W*(?:system|assistant)\s*:|\byou are now (?:a|an|the|in)\b|\banswer only with\b|\bnew task:|"
+    r"\b(?:note|message|instructions?) (?:for|to) the (?:machine|model|assistant|bot|ai)\b|\binstead of json\b|"
+    r"\bwhen you (?:write|report|tell) (?:about|of) this\b|\bwhen you summari[sz]e this\b|[}\]]{2,}|"
     r"\b(?:ignor(?:e[zr]?|a|iere|ieren)|vergiss|oublie[zr]?|olvida)\b.{0,30}\b(?:instruc|anweisung|befehl|consigne)",
     re.IGNORECASE,
 )
