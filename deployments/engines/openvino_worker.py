@@ -1,7 +1,7 @@
 """OpenVINO's pipeline in a process of its own; run by openvino_process.
 
-Its step keeps Python's lock for as long as it computes, up to a second: in the process that serves requests nothing
-else would move meanwhile. Orders come as lines of JSON on standard input, what was written goes to standard output.
+Its step keeps Python's lock for as long as it computes: in the process that serves requests nothing else would move
+meanwhile. Orders come as lines of JSON on standard input, what was written goes to standard output.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def main() -> None:
             out.flush()
 
     pipeline = _pipeline(**json.loads(sys.argv[1]))
-    stepper = Stepper(pipeline.step, name="openvino")
+    # The pipeline keeps what made a step fail, and would fail for everybody from then on.
+    stepper = Stepper(pipeline.step, name="openvino", broken=lambda: os._exit(1))
     answers: dict[int, _Answer] = {}
 
     def tell_of(number: int) -> Tell:

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-_JOIN_S = 30.0
-
 
 class Job(Protocol):
     """One answer as the thread sees it. Its methods run on the thread."""
@@ -24,55 +22,43 @@ class Job(Protocol):
 
 
 class Stepper:
-    """Begins jobs, steps while there are any, and lets each look at what a step has made."""
+    """Begins jobs, steps while there are any, and lets each look at what a step has made.
 
-    def __init__(self, step: Callable[[], None], *, name: str) -> None:
+    A step that fails fails all jobs and ends the thread: what has failed once is not gone on with. `broken` is called.
+    """
+
+    def __init__(self, step: Callable[[], None], *, name: str, broken: Callable[[], None]) -> None:
         self._step = step
-        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._broken = broken
+        self._inbox: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._jobs: list[Job] = []
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def submit(self, job: Job) -> None:
         self._inbox.put(job)
 
-    def close(self) -> None:
-        """End the thread after the step that it is in; jobs that are left fail."""
-        self._inbox.put(None)
-        self._thread.join(_JOIN_S)
-
     def _run(self) -> None:
-        while self._admit():
+        while True:
+            self._admit()
             try:
                 self._step()
-            except Exception as error:  # whatever it was, nobody's answer can be gone on with
-                self._fail(error)
-            else:
-                self._jobs = [job for job in self._jobs if _goes_on(job)]
-        self._fail(RuntimeError("the engine was closed"))
+            except Exception as error:
+                for job in self._jobs:
+                    job.fail(error)
+                self._broken()
+                return
+            self._jobs = [job for job in self._jobs if _goes_on(job)]
 
-    def _admit(self) -> bool:
-        """Begin new jobs, waiting for one where there is none; returns whether to go on."""
+    def _admit(self) -> None:
+        """Begin new jobs, waiting for one where there is none."""
         while not self._jobs or not self._inbox.empty():
             job = self._inbox.get()
-            if job is None:
-                return False
             try:
                 job.begin()
             except Exception as error:
                 job.fail(error)
             else:
                 self._jobs.append(job)
-        return True
-
-    def _fail(self, error: Exception) -> None:
-        jobs, self._jobs = self._jobs, []
-        for job in jobs:
-            job.fail(error)
 
 
 def _goes_on(job: Job) -> bool:

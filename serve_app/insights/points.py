@@ -37,7 +37,7 @@ async def points_of(work: Work) -> list[Point]:
 
 
 async def main_points(work: Work) -> list[Point]:
-    """Return a dozen points or so: those of a long text are drawn from its windows' points."""
+    """Return twenty points at most, as a rule: those of a long text are drawn from its windows' points."""
     points = await points_of(work)
     for _ in range(_MOST_LEVELS):
         if len(points) <= _ENOUGH:

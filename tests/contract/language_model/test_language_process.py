@@ -33,3 +33,24 @@ async def test_when_its_process_dies_nobody_waits(narrow_model: LanguageEngine) 
         with pytest.raises(ModelUnavailable):
             await narrow_model.generate(user("Hello"), GenerateOptions(max_tokens=4))
     assert narrow_model.running == 0
+
+
+@pytest.mark.parametrize("narrow_model", ["openvino"], indirect=True)
+async def test_a_pipeline_that_has_failed_is_not_gone_on_with(
+    narrow_model: LanguageEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deployments.engines.openvino_genai.json_grammar", lambda _: "root ::= (")  # nothing reads it
+    with pytest.raises(ModelUnavailable):
+        await narrow_model.generate(user("Hello"), GenerateOptions(max_tokens=4, json_schema={}))
+
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(ModelUnavailable):
+            await pinging(narrow_model)
+        with pytest.raises(ModelUnavailable):
+            await narrow_model.generate(user("Hello"), GenerateOptions(max_tokens=1))
+
+
+async def pinging(model: LanguageEngine) -> None:
+    while True:
+        await model.ping()
+        await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+import threading
 
 import pytest
 
@@ -41,6 +41,7 @@ class Engine:
     def __init__(self) -> None:
         self.steps = 0
         self.fault: Exception | None = None
+        self.broken = threading.Event()
 
     def step(self) -> None:
         self.steps += 1
@@ -54,11 +55,8 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def stepper(engine: Engine) -> Iterator[Stepper]:
-    found = Stepper(engine.step, name="test")
-    yield found
-    found.close()
-    assert not found.alive
+def stepper(engine: Engine) -> Stepper:
+    return Stepper(engine.step, name="test", broken=engine.broken.set)
 
 
 def test_jobs_share_the_steps_and_none_is_made_for_nobody(engine: Engine, stepper: Stepper) -> None:
@@ -67,7 +65,6 @@ def test_jobs_share_the_steps_and_none_is_made_for_nobody(engine: Engine, steppe
         stepper.submit(job)
 
     assert [job.end() for job in jobs] == ["over", "over"]
-    stepper.close()
     assert 5 <= engine.steps <= 8
 
 
@@ -87,21 +84,12 @@ def test_a_job_that_fails_hinders_nobody(stepper: Stepper) -> None:
     assert (bad.end(), good.end()) == ("failed: too far", "over")
 
 
-def test_an_engine_that_fails_fails_its_jobs_and_takes_the_next(engine: Engine, stepper: Stepper) -> None:
+def test_an_engine_that_fails_fails_its_jobs_and_says_that_it_is_broken(engine: Engine, stepper: Stepper) -> None:
     engine.fault = RuntimeError("broken")
-    first = Counting(10**6)
-    stepper.submit(first)
-    assert first.end() == "failed: broken"
-    engine.fault = None
-    second = Counting(2)
-    stepper.submit(second)
+    jobs = [Counting(10**6), Counting(10**6)]
+    for job in jobs:
+        stepper.submit(job)
 
-    assert second.end() == "over"
-
-
-def test_closing_fails_what_is_left(stepper: Stepper) -> None:
-    job = Counting(10**9)
-    stepper.submit(job)
-    stepper.close()
-
-    assert job.end().startswith("failed")
+    assert jobs[0].end() == "failed: broken"
+    assert engine.broken.wait(PATIENCE_S)
+    assert engine.steps == 1
