@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from cachetools import TTLCache
 from ray import serve
 
 from configs.settings import AppSettings
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from ray.serve.deployment import Application
 
     from serve_app.adapters.database import Database
+
+
+_KEPT_CHARS = 4_000_000  # of answers, in one process
+_KEPT_S = 900.0
 
 
 def bind_text_models(settings: AppSettings) -> list[Application]:
@@ -107,8 +112,12 @@ def _translation(
 
 
 def _insights_over_tools(guesser: LanguageGuesser) -> Callable[[LanguageModel], Awaitable[Insights]]:
-    """Return what makes Insights; the classic tools are loaded once, when first needed."""
+    """Return what makes Insights; the classic tools are loaded once, when first needed.
+
+    What a model answered is kept for a while, in memory: who has a meeting summarized often wants its notes next.
+    """
     tools: list[TextTools] = []
+    kept: dict[LanguageModel, MutableMapping[bytes, str]] = {}
     loading = asyncio.Lock()
 
     async def insights(model: LanguageModel) -> Insights:
@@ -117,7 +126,8 @@ def _insights_over_tools(guesser: LanguageGuesser) -> Callable[[LanguageModel], 
                 from serve_app.adapters.text_tools import load_text_tools
 
                 tools.append(await asyncio.to_thread(load_text_tools))
-        return Insights(model, tools=tools[0], guesser=guesser)
+        answers = kept.setdefault(model, TTLCache(_KEPT_CHARS, _KEPT_S, getsizeof=len))
+        return Insights(model, tools=tools[0], guesser=guesser, kept=answers)
 
     return insights
 

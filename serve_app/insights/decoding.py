@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, MutableMapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -27,11 +28,16 @@ ShapeT = TypeVar("ShapeT", bound=Shape)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
-    """Asks one language model on behalf of one request, a few calls at a time."""
+    """Asks one language model on behalf of one request, a few calls at a time.
+
+    `kept` has what the model filled in before, for this request or another: most of what is made of a long text begins
+    with the same questions about its windows.
+    """
 
     model: LanguageModel
     settings: InsightsSettings
     request_id: str = ""
+    kept: MutableMapping[bytes, str] | None = None
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     async def fill(self, shape: type[ShapeT], text: str, task: str, *, max_tokens: int | None = None) -> ShapeT:
@@ -43,8 +49,14 @@ class Asker:
     ) -> ShapeT:
         """Return the shape as `fill` does, for a conversation of another kind."""
         options = self._options(max_tokens, schema_of(shape))
+        key = _key(messages, options)
+        known = self.kept.get(key) if self.kept is not None else None
+        if known is not None:
+            return read(shape, known)
         async with self.slots:
             answer = await self.model.generate(messages, options)
+        if self.kept is not None:
+            self.kept[key] = answer.text
         return read(shape, answer.text)
 
     async def write(
@@ -64,6 +76,11 @@ class Asker:
             deadline_s=self.settings.call_deadline_s,
             request_id=self.request_id,
         )
+
+
+def _key(messages: Sequence[ChatMessage], options: GenerateOptions) -> bytes:
+    asked = [[message.role, message.content] for message in messages]
+    return hashlib.sha256(json.dumps([asked, options.json_schema, options.max_tokens]).encode()).digest()
 
 
 def conversation(text: str, task: str) -> Sequence[ChatMessage]:

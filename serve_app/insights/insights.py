@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, MutableMapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
@@ -39,7 +39,7 @@ _GUESSED_ON = 2_000  # characters
 
 
 class Insights:
-    """Answers from one language model and the classic tools. Holds no state between requests.
+    """Answers from one language model and the classic tools. Holds no state but `kept`, see Asker.
 
     Each `stream_…` yields text as it is written and its whole result last; closing it stops the model. `language` is
     that of the answer, an ISO 639-1 code; None is the text's own. Every method raises what a LanguageModel does.
@@ -52,11 +52,17 @@ class Insights:
         tools: TextTools | None = None,
         guesser: LanguageGuesser | None = None,
         settings: InsightsSettings | None = None,
+        kept: MutableMapping[bytes, str] | None = None,
     ) -> None:
         self._model = model
         self._tools = tools or TextTools()
         self._guesser = guesser
         self._settings = settings or InsightsSettings()
+        self._kept = kept
+
+    def afresh(self) -> Insights:
+        """Return the same, but for nothing kept: every question goes to the model."""
+        return Insights(self._model, tools=self._tools, guesser=self._guesser, settings=self._settings)
 
     async def summarize(
         self,
@@ -154,7 +160,7 @@ class Insights:
 
     def _asker(self, request_id: str) -> Asker:
         slots = asyncio.Semaphore(self._settings.calls_at_once)
-        return Asker(model=self._model, settings=self._settings, request_id=request_id, slots=slots)
+        return Asker(model=self._model, settings=self._settings, request_id=request_id, kept=self._kept, slots=slots)
 
 
 def _rising(progress: OnProgress) -> OnProgress:

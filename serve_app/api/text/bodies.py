@@ -50,7 +50,7 @@ class AnswerBody(Body):
     model: str | None = Field(None, description=_MODEL)
     language: str | None = Field(None, description=_LANGUAGE)
     stream: bool = Field(False, description="true for server-sent events while the answer is written")
-    force: bool = Field(False, description="true to work out anew what is kept of a stored transcript")
+    force: bool = Field(False, description="true to work out anew what is kept from before")
 
     def answer_language(self) -> str | None:
         """Return the language of the answer; raises UnknownLanguage."""

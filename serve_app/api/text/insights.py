@@ -89,6 +89,8 @@ async def answer_about(
     text = services_of(request).text
     name, model = text.language_model(body.model)
     insights = await text.insights_of(model)
+    if body.force:
+        insights = insights.afresh()
     request_id = context_of(request.scope).request_id
     async with AsyncExitStack() as stack:
         ticket = await stack.enter_async_context(admitted(request, caller, feature="llm", characters=n_chars))

@@ -48,3 +48,18 @@ async def test_a_model_is_bound_to_the_schema_and_shown_the_text_before_the_task
     first, second = conversation("[1] Hello.", "one"), conversation("[1] Hello.", "two")
     assert first[0] == second[0]
     assert first[1].content.partition("</text>")[0] == second[1].content.partition("</text>")[0]
+
+
+async def test_what_was_kept_is_not_asked_again_and_each_question_only_answers_itself():
+    kept: dict[bytes, str] = {}
+    model = ScriptedModel({"points": [{"segments": [1], "text": "Hello."}]})
+    first = Asker(model=model, settings=InsightsSettings(), request_id="r1", kept=kept)
+    second = Asker(model=model, settings=InsightsSettings(), request_id="r2", kept=kept)
+    told = await first.fill(PointsShape, "[1] Hello.", "List the points.")
+    assert await second.fill(PointsShape, "[1] Hello.", "List the points.") == told
+    assert len(model.prompts) == 1
+    await second.fill(PointsShape, "[1] Hello!", "List the points.")
+    await second.fill(PointsShape, "[1] Hello.", "List all the points.")
+    await second.fill(ActionsShape, "[1] Hello.", "List the points.")
+    await second.fill(PointsShape, "[1] Hello.", "List the points.", max_tokens=3)
+    assert len(model.prompts) == 5

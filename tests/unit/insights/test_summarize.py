@@ -68,6 +68,18 @@ async def test_a_long_text_is_summed_up_from_all_its_windows():
     assert progress == sorted(progress)
 
 
+async def test_another_request_about_a_text_reads_none_of_its_windows_again_unless_afresh():
+    model = ScriptedModel(by_task(main_points=POINTS, summarize="The wizard visits town number 1."))
+    insights = Insights(model, kept={})
+    await insights.summarize(LONG)
+    asked = len(model.prompts)
+    assert (await insights.summarize(LONG, style="detailed")).summary
+    assert not [prompt for prompt in model.prompts[asked:] if "main points" in prompt]
+    before = len(model.prompts)
+    await insights.afresh().summarize(LONG)
+    assert len(model.prompts) - before == asked
+
+
 async def test_bullet_points_name_their_segments_and_say_nothing_twice():
     answer = {
         "points": [
