@@ -21,6 +21,8 @@ class LanguageModelOptions(Settings):
     parallel: int = Field(default=8, ge=1)  # answers that are written at the same time
     context_tokens: int = Field(default=8192, ge=512)  # of prompt and answer together
     cache_tokens: int = Field(default=32768, ge=512)  # openvino: what all answers at work share; 16 KB each in memory
+    # openvino: the same question has the same answer whatever else is being answered; slower, and the cache takes more
+    reproducible: bool = False
     gpu_memory_share: float = Field(default=0.3, gt=0, le=1)  # vllm: of one card, weights and cache together
     max_queue: int = Field(default=64, ge=0)  # requests that wait in a replica before it says that it is full
 

@@ -45,6 +45,7 @@ def open_engine(options: LanguageModelOptions, weights: Path) -> LanguageEngine:
             context_tokens=options.context_tokens,
             cache_tokens=options.cache_tokens,
             max_queue=options.max_queue,
+            reproducible=options.reproducible,
         )
     from deployments.engines.vllm_engine import VllmEngine
 

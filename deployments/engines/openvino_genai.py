@@ -37,7 +37,8 @@ class OpenVinoEngine(AnsweringEngine[Request]):
     """Implements ports.LanguageModel. Belongs to one event loop; `close` ends it.
 
     `model` is a directory of an OpenVINO model and tokenizer. Prompts and answers share a cache of `cache_tokens`
-    tokens, of which one may use `context_tokens`.
+    tokens, of which one may use `context_tokens`. `reproducible`: an answer at temperature 0 does not depend on the
+    others that are written with it.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class OpenVinoEngine(AnsweringEngine[Request]):
         context_tokens: int = 8192,
         cache_tokens: int = 32768,
         max_queue: int = 64,
+        reproducible: bool = False,
     ) -> None:
         import openvino_genai
 
@@ -56,7 +58,13 @@ class OpenVinoEngine(AnsweringEngine[Request]):
             context_tokens=min(context_tokens, cache_tokens),
             places=Places(slots=parallel, tokens=cache_tokens, max_queue=max_queue),
         )
-        self._process = OpenVinoProcess(model=str(model), threads=threads, parallel=parallel, cache_tokens=cache_tokens)
+        self._process = OpenVinoProcess(
+            model=str(model),
+            threads=threads,
+            parallel=parallel,
+            cache_tokens=cache_tokens,
+            reproducible=reproducible,
+        )
         self._tokenizer: Any = openvino_genai.Tokenizer(model)
         self._tokenizing = EngineThread()
         numbers: dict[bytes, int] = self._tokenizer.get_vocab()

@@ -18,6 +18,12 @@ from deployments.engines.stepping import Stepper
 # What all callers together advance by between two looks at who has gone away: under half a second of two cores.
 BATCH_TOKENS = 128
 _BLOCK_TOKENS = 32  # the granularity of the cache
+# What is rounded to eight or sixteen bits is rounded otherwise by the kernels of one row than by those of many.
+_FULL_PRECISION = {
+    "INFERENCE_PRECISION_HINT": "f32",
+    "KV_CACHE_PRECISION": "f32",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+}
 
 News = dict[str, Any]
 Tell = Callable[[News], None]
@@ -59,7 +65,7 @@ def main() -> None:
     os._exit(0)  # the engine's threads are not waited for
 
 
-def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int) -> Any:
+def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int, reproducible: bool) -> Any:
     import openvino_genai
 
     scheduling = openvino_genai.SchedulerConfig()
@@ -75,6 +81,7 @@ def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int) -> 
         # Other models' threads are on these cores too: threads that are pinned to one would wait for it.
         INFERENCE_NUM_THREADS=threads,
         ENABLE_CPU_PINNING=False,
+        **(_FULL_PRECISION if reproducible else {}),
     )
 
 

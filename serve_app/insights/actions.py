@@ -18,7 +18,8 @@ from serve_app.insights.vocabulary import Vocabulary, content_words
 from serve_app.insights.windows import rendered, speaks_to_a_machine
 from serve_app.insights.work import Work
 
-_SOMEBODY = r"(?:\bi|\bwe|\byou|\b(?-i:[A-Z][a-z]+))(?:\s+(?:also|then|just|still|really))?"
+_NO_NAME = r"(?:He|She|It|They|One|This|That|These|Those|There|What|Who|Which|Some|Any|All|Nobody|Everybody)\b"
+_SOMEBODY = rf"(?:\bi|\bwe|\byou|\b(?-i:(?!{_NO_NAME})[A-Z][a-z]+))(?:\s+(?:also|then|just|still|really))?"
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|next|the end of"
 # What a conversation does next is no task for after it.
 _LET_US = r"let(?: us|['’]s)(?! (?:begin|start|talk|see|say|look|hear|go on|move on|continue|not|face)\b)"
@@ -26,9 +27,11 @@ _UNDERTAKING = (
     rf"{_SOMEBODY}(?:['’]ll|\s+(?:will|shall|should|must|needs? to|ha(?:ve|s) to|can|could)|"
     rf"(?:\s+(?:am|are|is)|['’](?:m|re|s))\s+going to)\b(?! (?:not|never)\b)"
 )
+# What somebody who is not there should do is advice or a story; what he will do may be promised for him.
+_PROMISE_FOR = r"\b(?:he|she|they)(?:['’]ll|\s+will|\s+(?:is|are)\s+going to)\b(?! (?:not|never)\b)"
 _REQUEST = r"\b(?:can|could|will|would) you\b"
 _COMMITMENT = re.compile(
-    rf"{_UNDERTAKING}|{_REQUEST}|\b(?:please|{_LET_US}|make sure|remember to|"
+    rf"{_UNDERTAKING}|{_PROMISE_FOR}|{_REQUEST}|\b(?:please|{_LET_US}|make sure|remember to|"
     rf"don['’]t forget|follow up|action items?|to-?do|assigned|responsible for|takes? care of|"
     rf"deadline|due|by (?:{_DAY}))\b",
     re.IGNORECASE,

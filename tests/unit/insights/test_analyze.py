@@ -122,6 +122,15 @@ async def test_in_other_languages_the_model_looks_for_tasks_and_is_asked_about_e
     assert (item.owner, item.due, item.segments) == ("Speaker 2", "morgen", [2])
 
 
+async def test_what_somebody_absent_should_do_is_no_task_but_what_is_promised_for_him_may_be():
+    model = actions(CALL)
+    for told in ("He should call the repair company.", "It must be the repair company.", "They could call."):
+        assert await action_items(model, talk(("Speaker 1", "The printer."), ("Speaker 2", told))) == []
+    assert model.prompts == []
+    promised = talk(("Speaker 1", "The printer."), ("Speaker 2", "She'll call the repair company tomorrow."))
+    assert len(await action_items(model, promised)) == 1
+
+
 async def test_a_text_without_any_commitment_is_not_even_asked_about():
     model = actions(CALL)
     assert await action_items(model, talk(("Speaker 1", "The weather was fine."))) == []
