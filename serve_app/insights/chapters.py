@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from serve_app.insights.results import Chapter
 from serve_app.insights.shapes import ChaptersShape
 from serve_app.insights.vocabulary import Vocabulary, alike
@@ -10,6 +12,8 @@ from serve_app.insights.work import Work
 
 _SAME = 0.6
 _SUPPORT = 0.5  # of a title's content words must be in its chapter
+_LONGEST_TITLE = 9  # words
+_CLAUSE_END = re.compile(r"[,;:.?!—–]|\s(?:i\.e\.|e\.g\.)")
 _SHORTEST = 3  # segments of a chapter, where there are more
 
 
@@ -22,9 +26,9 @@ async def chapters_of(work: Work) -> list[Chapter]:
     titles: dict[int, str] = {}
     for shape in (chapter for answer in answers for chapter in answer.chapters):
         if work.source.get(shape.segment) and shape.title.strip():
-            titles.setdefault(shape.segment, shape.title.strip().strip('."'))
+            titles.setdefault(shape.segment, _title(shape.title))
     places = {segment.order: at for at, segment in enumerate(segments)}
-    starts = sorted((places[order], title) for order, title in titles.items())
+    starts = sorted((places[order], title) for order, title in titles.items() if title)
     kept = _thinned(_borne(work, starts), most=work.settings.most_chapters, last=len(segments))
     if not kept:
         return []
@@ -34,6 +38,14 @@ async def chapters_of(work: Work) -> list[Chapter]:
         Chapter(title=title, segment=segments[at].order, start_time=segments[at].start_s, end_time=end)
         for (at, title), end in zip(kept, ends, strict=True)
     ]
+
+
+def _title(written: str) -> str:
+    """Return what a chapter is called: of a whole sentence, which a small model gives at times, its first clause."""
+    title = written.strip().strip('."')
+    if len(title.split()) > _LONGEST_TITLE:
+        title = _CLAUSE_END.split(title, maxsplit=1)[0].strip()
+    return title[:1].upper() + title[1:] if len(title.split()) <= _LONGEST_TITLE else ""
 
 
 def _borne(work: Work, starts: list[tuple[int, str]]) -> list[tuple[int, str]]:

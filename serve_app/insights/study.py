@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import TypeVar
 
 from serve_app.insights.points import distinct
 from serve_app.insights.results import Flashcard, QuizQuestion, Quote
 from serve_app.insights.shapes import CardsShape, QuizShape, QuizzesShape, QuotesShape
-from serve_app.insights.vocabulary import alike
+from serve_app.insights.vocabulary import Vocabulary, alike, tokens
 from serve_app.insights.work import Work
 
 T = TypeVar("T")
 
 _SAME_ANSWER = 0.8
+_VERDICTS = frozenset({"yes", "no", "true", "false", "maybe", "not sure"})  # with these, three of four are no options
 
 
 async def quotes_of(work: Work) -> list[Quote]:
@@ -38,11 +40,12 @@ async def quotes_of(work: Work) -> list[Quote]:
 
 async def flashcards_of(work: Work) -> list[Flashcard]:
     answers = await work.over_windows("flashcards", CardsShape, most=await _share(work))
-    found = []
-    for shape in (card for answer in answers for card in answer.cards):
-        orders = work.cited(f"{shape.question} {shape.answer}", shape.segments)
-        if orders and shape.question.strip() and work.cited(shape.answer, orders):
-            found.append(Flashcard(question=shape.question.strip(), answer=shape.answer.strip(), segments=orders))
+    found = [
+        Flashcard(question=shape.question.strip(), answer=shape.answer.strip(), segments=orders)
+        for answer in answers
+        for shape in answer.cards
+        if (orders := _borne(work, shape.question, shape.answer, shape.segments))
+    ]
     return _spread(distinct(found, text=lambda card: card.question), work.settings.most_items)
 
 
@@ -61,9 +64,9 @@ async def quiz_of(work: Work) -> list[QuizQuestion]:
 def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
     right = shape.right_answer.strip()
     wrong = [answer.strip() for answer in shape.wrong_answers]
-    orders = work.cited(f"{shape.question} {right}", shape.segments)
+    orders = _borne(work, shape.question, right, shape.segments)
     options = {option.casefold() for option in (right, *wrong) if option}
-    if not orders or not shape.question.strip() or len(options) != 4 or not work.cited(right, orders):
+    if not orders or len(options) != 4 or options & _VERDICTS:
         return None
     if any(alike(right, other) > _SAME_ANSWER for other in wrong):
         return None
@@ -74,6 +77,15 @@ def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
         answer_index=place,
         segments=orders,
     )
+
+
+def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> list[int]:
+    """Return the segments that bear a question together with its answer; none if the question says the answer."""
+    asked = Vocabulary([question])
+    if not question.strip() or all(map(asked.has, [token.key for token in tokens(answer)])):
+        return []
+    borne = work.cited(f"{question} {answer}", orders)
+    return borne if borne and work.bears(question, borne) and work.cited(answer, borne) else []
 
 
 async def _share(work: Work) -> str:

@@ -125,12 +125,15 @@ class Work:
             return known
         if self.vocabulary.invented(statement) or not self.attribution.holds(statement):
             return []
-        if self._bears(statement, known):
+        if self.bears(statement, known):
             return self._telling(statement, known)
         elsewhere = self._best(statement)
-        return elsewhere if elsewhere and self._bears(statement, elsewhere) else []
+        return elsewhere if elsewhere and self.bears(statement, elsewhere) else []
 
-    def _bears(self, statement: str, orders: list[int]) -> bool:
+    def bears(self, statement: str, orders: list[int]) -> bool:
+        """Tell whether some segments, or those next to them, have the words of a statement."""
+        if not self.same_language:
+            return True
         nearby = {each for order in orders for each in self.source.around(order, before=1, after=1)}
         words = content_words(statement)
         borne = sum(any(self._words_of(each).has(word) for each in nearby) for word in words)

@@ -45,6 +45,16 @@ async def test_chapters_cover_the_recording_in_order_with_its_times():
     assert result.content == "0:00 Printing books\n0:40 Lobster recipes"
 
 
+async def test_a_sentence_is_no_title_but_its_first_clause_may_be():
+    sentence = "the lobster recipe needs butter, and of butter nothing but the best that anybody can find for it"
+    endless = "Printing of books is an art that is much older than most of us would think it is"
+    answer = {"chapters": [{"segment": 1, "title": "Printing"}, {"segment": 5, "title": endless}]}
+    answer["chapters"].append({"segment": 9, "title": sentence})
+    lines = [("Speaker 1", "Printing of books is an art.")] * 8 + [("Speaker 2", sentence)] * 8
+    result = await Insights(ScriptedModel(answer)).generate(talk(*lines), kind="chapter_markers")
+    assert [each.title for each in result.chapters] == ["Printing", "The lobster recipe needs butter"]
+
+
 async def test_there_are_never_too_many_chapters():
     answer = {"chapters": [{"segment": n, "title": f"{word} stories"} for n, word in ((1, "Apple"), (7, "Melon"))]}
     words = ["Apple", "Melon"] * 60
@@ -64,6 +74,9 @@ async def test_a_quiz_has_four_options_of_which_the_text_bears_the_right_one():
         good | {"right_answer": "Peter's elephant", "question": "Who repaired the printer last?"},
         good | {"wrong_answers": ["ten euros", "Ten euros", "nothing"], "question": "What did the last repair cost?"},
         good | {"segments": [], "question": "How many euros did the last repair cost?"},
+        good | {"right_answer": "Yes", "wrong_answers": ["No", "Maybe", "Not sure"]},
+        good | {"question": "Did the last repair cost two hundred euros?"},
+        good | {"question": "Which animals live in the northern forests?"},
     ]
     result = await Insights(ScriptedModel({"questions": [good, *bad]})).generate(MEETING, kind="quiz")
     (question,) = result.quiz
@@ -76,6 +89,7 @@ async def test_flashcards_answer_from_the_text():
     cards = [
         {"segments": [6], "question": "Which printer does Maria like?", "answer": "the printer from Berlin"},
         {"segments": [6], "question": "Which printer does Maria hate?", "answer": "anything Japanese"},
+        {"segments": [6], "question": "Who likes the printer from Berlin?", "answer": "The printer from Berlin."},
     ]
     result = await Insights(ScriptedModel({"cards": cards})).generate(MEETING, kind="flashcards")
     assert [card.answer for card in result.flashcards] == ["the printer from Berlin"]
