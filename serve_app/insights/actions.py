@@ -14,12 +14,13 @@ from serve_app.insights.points import distinct
 from serve_app.insights.results import ActionItem, Point
 from serve_app.insights.shapes import ActionsShape, DecisionShape, PointsShape, TaskShape
 from serve_app.insights.source import SourceSegment, sentences_of
-from serve_app.insights.vocabulary import Vocabulary, content_words
+from serve_app.insights.vocabulary import Vocabulary, content_words, tokens
 from serve_app.insights.windows import rendered, speaks_to_a_machine
 from serve_app.insights.work import Work
 
-_NO_NAME = r"(?:He|She|It|They|One|This|That|These|Those|There|What|Who|Which|Some|Any|All|Nobody|Everybody)\b"
-_SOMEBODY = rf"(?:\bi|\bwe|\byou|\b(?-i:(?!{_NO_NAME})[A-Z][a-z]+))(?:\s+(?:also|then|just|still|really))?"
+_NO_NAMES = "He She It They One This That These There What Who Which How Why When Where Some Any All Nobody Everybody"
+_NAME = rf"(?<!\bthe )(?<!\ba )(?<!\ban )\b(?-i:(?!(?:{_NO_NAMES.replace(' ', '|')})\b)[A-Z][a-z]+)"
+_SOMEBODY = rf"(?:\bi|\bwe|\byou|{_NAME})(?:\s+(?:also|then|just|still|really))?"
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|tonight|next|the end of"
 # What a conversation does next is no task for after it.
 _LET_US = r"let(?: us|['’]s)(?! (?:begin|start|talk|see|say|look|hear|go on|move on|continue|not|face)\b)"
@@ -30,12 +31,16 @@ _UNDERTAKING = (
 # What somebody who is not there should do is advice or a story; what he will do may be promised for him.
 _PROMISE_FOR = r"\b(?:he|she|they)(?:['’]ll|\s+will|\s+(?:is|are)\s+going to)\b(?! (?:not|never)\b)"
 _REQUEST = r"\b(?:can|could|will|would) you\b"
-_COMMITMENT = re.compile(
-    rf"{_UNDERTAKING}|{_PROMISE_FOR}|{_REQUEST}|\b(?:please|{_LET_US}|make sure|remember to|"
-    rf"don['’]t forget|follow up|action items?|to-?do|assigned|responsible for|takes? care of|"
-    rf"deadline|due|by (?:{_DAY}))\b",
-    re.IGNORECASE,
+# Of these the task's verb comes next; the others tell of a task in any words.
+_BEFORE_ITS_VERB = (
+    rf"{_UNDERTAKING}|{_PROMISE_FOR}|{_REQUEST}|\b(?:please|{_LET_US}|make sure|remember to|don['’]t forget)\b"
 )
+_OF_A_TASK = (
+    rf"\b(?:follow up|action items?|to-?do|assigned|responsible for|takes? care of|deadline|due|by (?:{_DAY}))\b"
+)
+_COMMITMENT = re.compile(rf"{_BEFORE_ITS_VERB}|{_OF_A_TASK}", re.IGNORECASE)
+_VERB_NEXT, _ANY_WORDS = re.compile(_BEFORE_ITS_VERB, re.IGNORECASE), re.compile(_OF_A_TASK, re.IGNORECASE)
+_VERB_WITHIN = 5  # words behind the cue: `I will, as soon as I can, move it`
 _DECISION = re.compile(
     r"\b(?:decid(?:ed?|ing)|decisions?|agreed?|agreement|settled|approved?|"
     r"we (?:take|move|buy|choose|keep|cancel|will)|we['’]ll|go(?:ing)? with|chosen?|resolved|"
@@ -145,6 +150,8 @@ def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
     said = Vocabulary(each.text for each in work.source.around(order, before=2, after=0))
     if work.same_language and said.support(task) < _SAID_BY_THEN:
         return None
+    if work.source.language == "en" and work.same_language and not _verb_is_said(task, segment.text):
+        return None
     return ActionItem(
         task=task,
         owner=_owner(work, shape.owner.strip(), segment),
@@ -152,6 +159,15 @@ def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
         segments=orders,
         start_time=segment.start_s,
     )
+
+
+def _verb_is_said(task: str, segment: str) -> bool:
+    """Tell whether what is to be done is what somebody will, should or is asked to do in the segment."""
+    if _ANY_WORDS.search(segment):
+        return True
+    behind = (segment[cue.end() :].split()[:_VERB_WITHIN] for cue in _VERB_NEXT.finditer(segment))
+    undertaken = Vocabulary([" ".join(words) for words in behind])
+    return any(undertaken.has(token.key) for token in tokens(task)[:2])
 
 
 def _owner(work: Work, named: str, segment: SourceSegment) -> str | None:

@@ -124,11 +124,26 @@ async def test_in_other_languages_the_model_looks_for_tasks_and_is_asked_about_e
 
 async def test_what_somebody_absent_should_do_is_no_task_but_what_is_promised_for_him_may_be():
     model = actions(CALL)
-    for told in ("He should call the repair company.", "It must be the repair company.", "They could call."):
+    for told in (
+        "He should call the repair company.",
+        "It must be the repair company.",
+        "They could call.",
+        "The Californian will call it better.",
+        "How can one call it that?",
+    ):
         assert await action_items(model, talk(("Speaker 1", "The printer."), ("Speaker 2", told))) == []
     assert model.prompts == []
     promised = talk(("Speaker 1", "The printer."), ("Speaker 2", "She'll call the repair company tomorrow."))
     assert len(await action_items(model, promised)) == 1
+
+
+async def test_a_task_is_what_its_segment_says_will_be_done():
+    source = talk(
+        ("Speaker 1", "Call the repair company, they said."), ("Speaker 2", "I should enjoy that, I must say.")
+    )
+    assert await action_items(actions(CALL), source) == []
+    source = talk(("Speaker 1", "The repair company."), ("Speaker 2", "I will, as I said, call them."))
+    assert len(await action_items(actions(CALL), source)) == 1
 
 
 async def test_a_text_without_any_commitment_is_not_even_asked_about():
