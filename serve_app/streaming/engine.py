@@ -1,11 +1,12 @@
 """A stream of speech into words, while it is spoken. No I/O, and no clock but the sound's.
 
 `feed` takes sound and tells what begins or ends; `next_decode` names what the recognizer should hear now, one thing at
-a time; `accept` takes what it heard. An utterance is decoded again and again as it grows. Words that two guesses in a
-row agree on are committed: they are given to the recognizer as the beginning of the next guess, so they are never
-taken back, never doubled and never lost. The window is cut behind committed words, so what a second of speech costs
-does not grow with the stream. After a short silence the utterance is decoded thoroughly, as if it had ended: if the
-silence lasts, the result is the final one and is there at once.
+a time; `accept` takes what it heard. An utterance is decoded again and again as it grows, each time without a word of
+what was heard before: a recognizer that is told its own words repeats them, right or wrong. Words on which guesses have
+agreed for long enough are committed and never taken back; a later guess only counts behind them. The window is cut
+behind committed words, so what a second of speech costs does not grow with the stream. After a short silence the
+utterance is decoded thoroughly, as if it had ended: if the silence lasts, the result is the final one and is there at
+once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from serve_app.ports.speech import Recognition
 from serve_app.streaming.asking import LEAST_S, Asking
 from serve_app.streaming.decode import Decode
 from serve_app.streaming.events import Event, SpeechStarted, UtteranceEnded
-from serve_app.streaming.hypothesis import believable_words, settled
+from serve_app.streaming.hypothesis import behind, believable_words, settled
 from serve_app.streaming.languages import Languages
 from serve_app.streaming.leads import Leads
 from serve_app.streaming.settings import StreamSettings
@@ -138,9 +139,10 @@ class StreamEngine:
             recognition,
             start_s=flight.start_s,
             speech_until_s=utterance.speech_until_s,
-            before=utterance.window_words,
+            before=utterance.told_words,
             surely_speech=utterance.rests > 0,  # its words are judged one by one
         )
+        words = behind(utterance.committed[utterance.n_told :], words)
         self._languages.hear(utterance, recognition, until_s=flight.end_s)
         utterance.heard_until_s = flight.end_s
         if flight.kind == "final":
@@ -214,30 +216,30 @@ class StreamEngine:
             words = [word for word in words if word.confidence >= self._settings.rest_confidence]
         last_s = words[-1].end_s if words else utterance.last_s
         has_rest = utterance.speech_until_s - last_s > self._settings.rest_s
-        if has_rest and (words or flight.prefix) and utterance.rests < 2:
-            return [self._look_again(utterance, words)]
+        if has_rest and (words or utterance.window_words) and utterance.rests < 2:
+            return [self._look_again(utterance, flight, words)]
         utterance.rests = 0
         if not utterance.closed:
             return self._accept_guess(utterance, flight, words)
-        utterance.guess = list(words)
+        utterance.suppose(words, until_s=flight.end_s)
         return [self._end(utterance)]
 
-    def _look_again(self, utterance: Utterance, words: Sequence[Word]) -> Event:
+    def _look_again(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> Event:
         """Decoding stopped short of the end: believe it so far, and begin afresh behind it."""
         utterance.rests += 1
         utterance.heard_out = False
-        utterance.guess = list(words)
+        utterance.suppose(words, until_s=flight.end_s)
         new = utterance.commit(len(words))
         utterance.breaks.append(len(utterance.committed))
         return utterance.updated(new)
 
     def _accept_guess(self, utterance: Utterance, flight: Decode, words: Sequence[Word]) -> list[Event]:
-        before, utterance.guess = utterance.guess, list(words)
+        utterance.suppose(words, until_s=flight.end_s)
         known = utterance.language is not None
-        n = settled(before, words, end_s=flight.end_s, settings=self._settings) if known else 0
+        n = settled(utterance.guess, end_s=flight.end_s, settings=self._settings) if known else 0
         new = utterance.commit(n)
         events: list[Event] = [utterance.updated(new)]
-        if not words and flight.prefix and flight.end_s - utterance.last_s > _STUCK_S:
+        if not words and utterance.window_words and flight.end_s - utterance.last_s > _STUCK_S:
             utterance.cut_window(len(utterance.window_words), utterance.last_s)
         events.extend(self._trim(utterance, flight.end_s))
         return events
@@ -257,7 +259,7 @@ class StreamEngine:
 
     def _force(self, utterance: Utterance, end_s: float) -> list[Event]:
         """Nothing was agreed on for as long as a window may be: believe the older part, or pass over it."""
-        old = [word for word in utterance.guess if word.end_s < end_s - self._settings.trim_s / 2]
+        old = [each for each in utterance.guess if each.word.end_s < end_s - self._settings.trim_s / 2]
         if not old:
             utterance.guess = []
             utterance.cut_window(len(utterance.window_words), end_s - self._settings.trim_s / 2)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from serve_app.pipeline.review import bare_text, find_loop
 from serve_app.ports.speech import Recognition
@@ -15,6 +15,17 @@ _LOOP_REPEATS, _LOOP_WORDS = 4, 7
 _RUSHED_S = 0.01  # a word without duration stands for no sound
 _RUSH = 3
 _SAME_PLACE_S = 0.2
+_SAME_WORD_S = 0.5
+_SAME_S = 0.001  # times are sums of frames
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A word of a guess, since when all guesses have had it behind the same words, and how sure the least sure was."""
+
+    word: Word
+    since_s: float
+    confidence: float
 
 
 def believable_words(
@@ -49,33 +60,53 @@ def believable_words(
     return [_not_before(word, clock_s) for word in words], looped
 
 
-def settled(before: Sequence[Word], now: Sequence[Word], *, end_s: float, settings: StreamSettings) -> int:
-    """Return how many words of the newer of two guesses, whose sound ends at `end_s`, are safe to commit.
+def standing(before: Sequence[Standing], now: Sequence[Word], *, end_s: float) -> list[Standing]:
+    """Return a guess, made of the sound until `end_s`, with what the guesses before it say of its words.
 
-    LocalAgreement with two guesses (Macháček, Dabre and Bojar 2023), weighed with confidence: the more sure the
-    recognizer is of a word, the less has to be heard behind it, and of one that it is certain of it need not have made
-    the same guess twice. Case and punctuation do not count; the newer guess says how words are written.
+    Case and punctuation do not count; the newer guess says how words are written.
     """
-    n = 0
+    words: list[Standing] = []
     agree = True
     for i, word in enumerate(now):
-        agree = agree and i < len(before) and bare_text(before[i].text) == bare_text(word.text)
+        agree = agree and i < len(before) and bare_text(before[i].word.text) == bare_text(word.text)
+        since_s = before[i].since_s if agree else end_s
         confidence = min(word.confidence, before[i].confidence) if agree else word.confidence
-        if end_s - word.end_s < _needed_s(confidence, agree, settings):
+        words.append(Standing(word=word, since_s=since_s, confidence=confidence))
+    return words
+
+
+def behind(committed: Sequence[Word], heard: Sequence[Word]) -> list[Word]:
+    """Return what of a guess follows words that were committed before: behind the last of them, or else by time."""
+    if not committed:
+        return list(heard)
+    n, last = len(committed), committed[-1]
+    if [bare_text(word.text) for word in heard[:n]] == [bare_text(word.text) for word in committed]:
+        rest = list(heard[n:])
+    else:
+        again = [i for i, word in enumerate(heard) if bare_text(word.text) == bare_text(last.text)]
+        again = [i for i in again if abs(heard[i].end_s - last.end_s) <= _SAME_WORD_S]
+        if again:
+            rest = list(heard[min(again, key=lambda i: abs(heard[i].end_s - last.end_s)) + 1 :])
+        else:
+            rest = [word for word in heard if (word.start_s + word.end_s) / 2 >= last.end_s]
+    return [_not_before(word, last.start_s) for word in rest]
+
+
+def settled(guess: Sequence[Standing], *, end_s: float, settings: StreamSettings) -> int:
+    """Return how many words of a guess, whose sound ends at `end_s`, are safe to commit.
+
+    LocalAgreement (Macháček, Dabre and Bojar 2023), weighed with confidence: the less sure the recognizer is of a word,
+    the longer its guesses have to agree on it, and the more has to be heard behind it.
+    """
+    n = 0
+    for each in guess:
+        rung = next((rung for rung in settings.ladder if each.confidence >= rung.confidence), settings.ladder[-1])
+        behind_s, stood_s = end_s - each.word.end_s, end_s - each.since_s
+        needed_s = rung.behind_s if n + 1 < len(guess) else max(rung.behind_s, settings.last_word_s)
+        if behind_s < needed_s or stood_s < rung.stood_s - _SAME_S:
             break
         n += 1
     return n
-
-
-def _needed_s(confidence: float, agree: bool, settings: StreamSettings) -> float:
-    """Return how much has to be heard behind a word; endless: it waits for the next guess or the utterance's end."""
-    if confidence >= settings.certain:
-        return settings.certain_s
-    if not agree:
-        return math.inf
-    if confidence >= settings.sure:
-        return settings.sure_s
-    return settings.unsure_s if confidence >= settings.doubtful else settings.doubtful_s
 
 
 def cut_after(words: Sequence[Word], following: Word | None, *, from_s: float, sentences_only: bool) -> int | None:

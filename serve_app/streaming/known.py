@@ -1,7 +1,6 @@
-"""What the recognizer is told of a window: the words in it that are settled, the utterance before included.
+"""What the recognizer is told of a window: the words of the utterances before it, whose sound it begins with.
 
-Whisper hears more in a sentence whose beginning it knows. So an utterance is decoded together with the sound of the
-ones just before it, whose words are given as the beginning of the answer.
+Whisper hears more in a sentence when it knows what was said before.
 """
 
 from __future__ import annotations

@@ -6,6 +6,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """When words of at least some confidence are committed: sound heard behind them, and how long guesses had them."""
+
+    confidence: float
+    behind_s: float
+    stood_s: float
+
+
+_LADDER = (
+    Rung(confidence=0.95, behind_s=0.3, stood_s=0.0),
+    Rung(confidence=0.8, behind_s=0.5, stood_s=0.5),
+    Rung(confidence=0.65, behind_s=0.7, stood_s=0.75),
+    Rung(confidence=0.5, behind_s=1.2, stood_s=1.0),
+    Rung(confidence=0.3, behind_s=1.6, stood_s=1.25),
+    Rung(confidence=0.0, behind_s=2.5, stood_s=2.0),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSettings:
     """Times are seconds of the stream."""
 
@@ -21,15 +40,10 @@ class StreamSettings:
     slow_down: float = 0.5  # and this share of what the last one took: who is busy guesses less often
     longest_wait_s: float = 3.0
     tentative_s: float = 0.2  # silence in which the utterance is decoded as if it had ended
-    certain: float = 0.95  # confidence of words that are committed
-    certain_s: float = 0.5  # when so much was heard behind them;
-    sure: float = 0.8  # of others that two guesses agree on,
-    sure_s: float = 0.7
-    unsure_s: float = 2.0  # of words less sure,
-    doubtful: float = 0.5
-    doubtful_s: float = 4.0  # and of those that are more likely wrong than right
-    trim_s: float = 7.0  # a window longer than this is cut behind a committed sentence,
-    hard_trim_s: float = 11.0  # longer than this behind any committed word,
+    ladder: tuple[Rung, ...] = _LADDER  # the surest first; the last one is for every word
+    last_word_s: float = 0.7  # behind a guess's last word, which is the end of a sentence for want of another
+    trim_s: float = 10.0  # a window longer than this is cut behind a committed sentence,
+    hard_trim_s: float = 14.0  # longer than this behind any committed word,
     longest_window_s: float = 20.0  # and never grows beyond this
     longest_utterance_s: float = 24.0  # then it is closed at the next cut
     language_s: float = 2.5  # speech after which its language is believed,

@@ -25,7 +25,7 @@ def best_cut(utterance: Utterance, *, end_s: float, settings: StreamSettings) ->
     if length_s <= settings.trim_s:
         return None
     words = utterance.window_words
-    following = utterance.guess[0] if utterance.guess else None
+    following = utterance.guess[0].word if utterance.guess else None
     cut = cut_after(words, following, from_s=utterance.window_s + _LEAST_KEPT_S, sentences_only=True)
     if cut is None and length_s > settings.hard_trim_s:
         cut = cut_after(words, following, from_s=utterance.window_s + length_s / 3, sentences_only=False)

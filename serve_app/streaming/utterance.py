@@ -12,6 +12,7 @@ from serve_app.audio.recording import Waveform
 from serve_app.audio.snr import FrameMeter, estimate_snr_db
 from serve_app.ports.speech import KnownText
 from serve_app.streaming.events import Update, UtteranceEnded
+from serve_app.streaming.hypothesis import Standing, standing
 from serve_app.streaming.known import Lead, known_text, without_first
 from serve_app.transcript.model import Word
 
@@ -30,7 +31,7 @@ class Utterance:
     lead: tuple[tuple[Word, ...], ...] = ()  # the words of utterances before it, as far as they lie in the window
     may_lead: bool = True  # whether that is still open
     breaks: list[int] = field(default_factory=list)  # committed words so many begin afresh: decoding had stopped short
-    guess: list[Word] = field(default_factory=list)
+    guess: list[Standing] = field(default_factory=list)
     guessed_language: str | None = None
     heard_until_s: float = 0.0  # the end of what was decoded last
     heard_out: bool = False  # decoded to its end, thoroughly
@@ -45,16 +46,24 @@ class Utterance:
         """The settled words that lie in the window."""
         return [*(word for part in self.lead for word in part), *self.committed[self.n_trimmed :]]
 
+    @property
+    def n_told(self) -> int:
+        """How many committed words lie before the window, or before the last break: those the recognizer is told of."""
+        return max(self.n_trimmed, self.breaks[-1] if self.breaks else 0)
+
+    @property
+    def told_words(self) -> list[Word]:
+        """The words that the recognizer is told of."""
+        return [*(word for part in self.lead for word in part), *self.committed[self.n_trimmed : self.n_told]]
+
     def known_text(self) -> tuple[KnownText, ...]:
-        """Return the window's settled words for the recognizer."""
+        """Return what the recognizer is told of the window."""
         parts: list[Sequence[Word]] = list(self.lead)
-        edges = [self.n_trimmed, *(n for n in self.breaks if n > self.n_trimmed), len(self.committed)]
+        edges = [self.n_trimmed, *(n for n in self.breaks if n > self.n_trimmed)]
         parts.extend(self.committed[a:b] for a, b in itertools.pairwise(edges) if b > a)
-        next_s: float | None = None
-        if self.breaks and self.breaks[-1] == len(self.committed):
-            next_s = self.last_s
-        elif self.lead and len(self.committed) == self.n_trimmed:
-            next_s = max(self.speech_from_s, self.lead[-1][-1].end_s)
+        if self.n_told > self.n_trimmed:
+            return known_text(parts, window_s=self.window_s, next_s=self.committed[self.n_told - 1].end_s)
+        next_s = max(self.speech_from_s, self.lead[-1][-1].end_s) if self.lead else None
         return known_text(parts, window_s=self.window_s, next_s=next_s)
 
     @property
@@ -81,9 +90,13 @@ class Utterance:
         self.meter.add(samples)
         self.probabilities.append(probability)
 
+    def suppose(self, words: Sequence[Word], *, until_s: float) -> None:
+        """Take a new guess at what follows the committed words, made of the sound until then."""
+        self.guess = standing(self.guess, words, end_s=until_s)
+
     def commit(self, n: int) -> tuple[Word, ...]:
         """Make the first `n` words of the guess final and return them."""
-        new = tuple(self.guess[:n])
+        new = tuple(each.word for each in self.guess[:n])
         self.committed.extend(new)
         del self.guess[:n]
         return new
@@ -101,7 +114,7 @@ class Utterance:
             utterance=self.id,
             new=new,
             committed=tuple(self.committed),
-            partial=tuple(self.guess),
+            partial=tuple(each.word for each in self.guess),
             language=self.language or self.guessed_language,
             heard_until_s=self.heard_until_s,
         )

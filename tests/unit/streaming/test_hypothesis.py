@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from serve_app.ports.speech import Recognition
-from serve_app.streaming.hypothesis import believable_words, settled
-from serve_app.streaming.settings import StreamSettings
+from serve_app.streaming.hypothesis import Standing, behind, believable_words, settled, standing
+from serve_app.streaming.settings import Rung, StreamSettings
 from serve_app.transcript.model import Segment, Word, join_words
 
 SETTINGS = StreamSettings()
+CERTAIN = SETTINGS.ladder[0]
 END_S = 10.0
 
 
@@ -19,42 +20,97 @@ def word(text: str, behind_s: float, confidence: float) -> Word:
     return Word(text=text, start_s=end_s - 0.2, end_s=end_s, confidence=confidence)
 
 
-def n_settled(before: Sequence[Word], now: Sequence[Word]) -> int:
-    return settled(before, now, end_s=END_S, settings=SETTINGS)
+SPOKEN_NOW = word("there", 0.0, 0.99)
+
+
+def n_settled(*guesses: Sequence[Word], every_s: float = 0.5) -> int:
+    """Return how many words of the last guess are settled; each guess had so much more sound than the one before."""
+    guess: list[Standing] = []
+    for n, words in enumerate(guesses, start=1):
+        guess = standing(guess, words, end_s=END_S - (len(guesses) - n) * every_s)
+    return settled(guess, end_s=END_S, settings=SETTINGS)
 
 
 def test_a_certain_word_is_settled_at_once() -> None:
-    assert n_settled([], [word("hello", SETTINGS.certain_s + 0.1, 0.99)]) == 1
+    assert n_settled([word("hello", CERTAIN.behind_s + 0.1, 0.99), SPOKEN_NOW]) == 1
 
 
 def test_a_word_that_has_just_ended_is_not() -> None:
-    assert n_settled([], [word("hello", SETTINGS.certain_s - 0.1, 0.99)]) == 0
+    assert n_settled([word("hello", CERTAIN.behind_s - 0.1, 0.99), SPOKEN_NOW]) == 0
 
 
-@pytest.mark.parametrize(
-    ("confidence", "needed_s"),
-    [(0.85, SETTINGS.sure_s), (0.6, SETTINGS.unsure_s), (0.2, SETTINGS.doubtful_s)],
-)
-def test_the_less_sure_a_word_the_more_is_heard_behind_it(confidence: float, needed_s: float) -> None:
-    late = [word("hello", needed_s + 0.1, confidence)]
-    early = [word("hello", needed_s - 0.1, confidence)]
-    assert (n_settled(late, late), n_settled(early, early)) == (1, 0)
+def test_the_last_word_of_a_guess_waits_for_silence_or_another_word() -> None:
+    assert CERTAIN.behind_s < SETTINGS.last_word_s
+    assert n_settled([word("hello.", SETTINGS.last_word_s - 0.1, 0.99)]) == 0
+    assert n_settled([word("hello.", SETTINGS.last_word_s + 0.1, 0.99)]) == 1
 
 
-def test_a_word_that_is_not_certain_needs_two_guesses_that_agree() -> None:
-    now = [word("hello", 5.0, 0.85)]
-    assert n_settled([], now) == 0
-    assert n_settled([word("yellow", 5.0, 0.85)], now) == 0
-    assert n_settled([word("Hello,", 5.0, 0.85)], now) == 1
+@pytest.mark.parametrize("rung", SETTINGS.ladder)
+def test_the_less_sure_a_word_the_more_is_heard_behind_it(rung: Rung) -> None:
+    late = [word("hello", rung.behind_s + 0.1, rung.confidence), SPOKEN_NOW]
+    early = [word("hello", rung.behind_s - 0.1, rung.confidence), SPOKEN_NOW]
+    assert (n_settled(late, late, every_s=5.0), n_settled(early, early, every_s=5.0)) == (1, 0)
 
 
-def test_the_less_sure_of_two_guesses_counts() -> None:
-    assert n_settled([word("hello", 2.5, 0.2)], [word("hello", 2.5, 0.9)]) == 0
+@pytest.mark.parametrize("rung", SETTINGS.ladder[1:])
+def test_the_less_sure_a_word_the_longer_guesses_agree_on_it(rung: Rung) -> None:
+    now = [word("hello", 5.0, rung.confidence)]
+    assert n_settled(now) == 0
+    assert n_settled(now, now, every_s=rung.stood_s) == 1
+    assert n_settled(now, now, now, every_s=rung.stood_s / 2) == 1
+    assert n_settled(now, now, every_s=rung.stood_s - 0.05) == 0
+    assert n_settled([word("yellow", 5.0, rung.confidence)], now, every_s=rung.stood_s) == 0
+    assert n_settled([word("Hello,", 5.0, rung.confidence)], now, every_s=rung.stood_s) == 1
+
+
+def test_a_word_stands_anew_when_one_in_front_of_it_was_heard_otherwise() -> None:
+    first = [word("um", 2.0, 0.99), word("hello", 1.5, 0.85)]
+    second = [word("hum", 2.0, 0.99), word("hello", 1.5, 0.85)]
+    assert n_settled(first, first) == 2
+    assert n_settled(first, second) == 1
+
+
+def test_the_least_sure_of_the_guesses_counts() -> None:
+    sure = [word("hello", 1.0, 0.9)]
+    assert n_settled(sure, sure, sure) == 1
+    assert n_settled([word("hello", 1.0, 0.2)], sure, sure) == 0
 
 
 def test_no_word_is_settled_before_the_one_in_front_of_it() -> None:
     now = [word("um", 1.0, 0.3), word("hello", 0.8, 0.99)]
     assert n_settled(now, now) == 0
+
+
+def spoken(text: str, *, from_s: float = 0.0) -> list[Word]:
+    """Words of half a second each."""
+    return [
+        Word(text=each, start_s=from_s + n / 2, end_s=from_s + (n + 1) / 2, confidence=0.9)
+        for n, each in enumerate(text.split())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("committed", "heard", "rest"),
+    [
+        ("", "so we meet", "so we meet"),
+        ("So we", "so we, meet again", "meet again"),
+        ("so he meets", "so we meet again there", "again there"),  # by time: the last word reads otherwise
+        ("so he said that", "so we both said that again", "again"),  # behind the word itself, though it is late
+        ("no no", "no no no no", "no no"),
+        ("oh no no", "no no no no", "no"),  # the nearest of several
+        ("so we meet", "so we", ""),
+        ("so we meet", "", ""),
+    ],
+)
+def test_a_new_guess_goes_on_behind_what_was_committed(committed: str, heard: str, rest: str) -> None:
+    assert [each.text for each in behind(spoken(committed), spoken(heard))] == rest.split()
+
+
+def test_no_word_begins_before_the_committed_one_that_it_follows() -> None:
+    committed = [word("so", 1.0, 0.9), word("we", 0.5, 0.9)]
+    heard = [committed[0], word("we", 1.2, 0.9), word("meet", 0.9, 0.9)]
+    (meet,) = behind(committed, heard)
+    assert meet.start_s == committed[-1].start_s
 
 
 def recognized(*words: Word) -> Recognition:
