@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,6 +44,21 @@ class Spoken:
         ]
         segment = Segment(start_s=0.0, end_s=1.0, text=join_words(tuple(words)), words=tuple(words))
         return Recognition(segments=(segment,), language="en", language_probability=0.99, reached_s=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fickle(Spoken):
+    """Heard otherwise each time: every third word reads differently and stands a little off its place."""
+
+    def hear(self, decode: Decode) -> Recognition:
+        recognition = Spoken.hear(self, decode)
+        (segment,) = recognition.segments
+        turn = round(decode.end_s / FRAME_S)
+        words = tuple(
+            replace(word.shifted(0.04), text=word.text.replace("w", f"v{turn}_")) if (n + turn) % 3 == 0 else word
+            for n, word in enumerate(segment.words)
+        )
+        return replace(recognition, segments=(replace(segment, words=words),))
 
 
 def spoken(gaps_s: list[float], *, word_s: float = 0.3, sentence: int = 6, tail_s: float = 1.0) -> Spoken:

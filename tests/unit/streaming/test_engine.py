@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spoken import Spoken, run, spoken
+from spoken import Fickle, Spoken, run, spoken
 
 from serve_app.audio.speech import FRAME_SAMPLES
 from serve_app.ports.speech import Recognition
@@ -38,6 +38,18 @@ def test_every_spoken_word_becomes_final_exactly_once(gaps: list[float], frames_
     events = run(StreamEngine(ENGLISH, language="en"), speech, frames_at_once=frames_at_once, latency_frames=latency)
 
     assert texts(final_words(events)) == texts(speech.words)
+
+
+@given(gaps=gaps, latency=st.integers(0, 90))
+@settings(max_examples=40)
+def test_no_word_is_doubled_or_lost_when_every_guess_reads_otherwise(gaps: list[float], latency: int) -> None:
+    speech = spoken([0.5, *gaps])
+    fickle = Fickle(words=speech.words, duration_s=speech.duration_s)
+
+    events = run(StreamEngine(ENGLISH, language="en"), fickle, latency_frames=latency)
+
+    numbers = [int(text.strip(".").rpartition("w")[2].rpartition("_")[2]) for text in texts(final_words(events))]
+    assert numbers == list(range(len(speech.words)))
 
 
 @given(gaps=gaps, latency=st.integers(0, 90))
