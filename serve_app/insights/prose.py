@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from serve_app.insights.attribution import Attribution
+from serve_app.insights.proposals import Proposals
 from serve_app.insights.source import SourceText, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words
 
@@ -20,7 +21,8 @@ _MOST_REPEATS = 3
 class Gate:
     """Lets sentences pass that the text supports, each once. Headings need fewer words of the text than sentences.
 
-    With an attribution, sentences that name a speaker must also stand on that speaker's words.
+    With an attribution, sentences that name a speaker must also stand on that speaker's words; with proposals, what was
+    only proposed is not told as settled.
     """
 
     def __init__(
@@ -30,9 +32,11 @@ class Gate:
         same_language: bool,
         support: float = _SUPPORT,
         attribution: Attribution | None = None,
+        proposals: Proposals | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._attribution = attribution
+        self._proposals = proposals
         self._same_language = same_language
         self._support = support
         self._said: set[str] = set()
@@ -55,6 +59,8 @@ class Gate:
         if self._vocabulary.invented(sentence, names=not heading):
             return False
         if self._attribution is not None and not self._attribution.holds(sentence):
+            return False
+        if self._proposals is not None and self._proposals.told_as_settled(sentence):
             return False
         return self._vocabulary.support(sentence) >= (self._support / 2 if heading else self._support)
 

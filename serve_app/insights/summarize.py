@@ -54,7 +54,12 @@ async def prose(work: Work, name: str, *, sentences: int, **values: str) -> Asyn
         return
     windows = await work.windows()
     text = windows[0].text if len(windows) == 1 else await _notes(work)
-    gate = Gate(work.vocabulary, same_language=work.same_language, attribution=work.attribution)
+    gate = Gate(
+        work.vocabulary,
+        same_language=work.same_language,
+        attribution=work.attribution,
+        proposals=work.proposals,
+    )
     said = False
     if text:
         async with aclosing(checked(work.asker.write(text, work.task(name, **values)), gate)) as pieces:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from serve_app.insights.attribution import Attribution
 from serve_app.insights.decoding import Asker, Shape
+from serve_app.insights.proposals import Proposals
 from serve_app.insights.quotes import QuoteFinder
 from serve_app.insights.settings import InsightsSettings
 from serve_app.insights.source import SourceSegment, SourceText
@@ -65,6 +66,10 @@ class Work:
     @cached_property
     def attribution(self) -> Attribution:
         return Attribution(self.source)
+
+    @cached_property
+    def proposals(self) -> Proposals:
+        return Proposals(self.source)
 
     @cached_property
     def quotes(self) -> QuoteFinder:
@@ -124,6 +129,8 @@ class Work:
         if not self.same_language:
             return known
         if self.vocabulary.invented(statement) or not self.attribution.holds(statement):
+            return []
+        if self.proposals.told_as_settled(statement):
             return []
         if self.bears(statement, known):
             return self._telling(statement, known)
