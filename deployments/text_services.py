@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from deployments.remote_text import RemoteEmbedder, RemoteTranslator
 from serve_app.adapters.text_language import FastTextGuesser
 from serve_app.api.text.services import TextLimits, TextServices
 from serve_app.insights.insights import Insights
+from serve_app.insights.kept import KeptAnswers
 from serve_app.ports.language import LanguageGuesser, LanguageModel, Translator
 from serve_app.ports.text_tools import TextTools
 from serve_app.retrieval.index import TranscriptIndex
@@ -117,7 +118,7 @@ def _insights_over_tools(guesser: LanguageGuesser) -> Callable[[LanguageModel], 
     What a model answered is kept for a while, in memory: who has a meeting summarized often wants its notes next.
     """
     tools: list[TextTools] = []
-    kept: dict[LanguageModel, MutableMapping[bytes, str]] = {}
+    kept: dict[LanguageModel, KeptAnswers] = {}
     loading = asyncio.Lock()
 
     async def insights(model: LanguageModel) -> Insights:
@@ -126,7 +127,7 @@ def _insights_over_tools(guesser: LanguageGuesser) -> Callable[[LanguageModel], 
                 from serve_app.adapters.text_tools import load_text_tools
 
                 tools.append(await asyncio.to_thread(load_text_tools))
-        answers = kept.setdefault(model, TTLCache(_KEPT_CHARS, _KEPT_S, getsizeof=len))
+        answers = kept.setdefault(model, KeptAnswers(TTLCache(_KEPT_CHARS, _KEPT_S, getsizeof=len)))
         return Insights(model, tools=tools[0], guesser=guesser, kept=answers)
 
     return insights

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncGenerator, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from serve_app.insights.kept import KeptAnswers
 from serve_app.insights.settings import InsightsSettings
 from serve_app.insights.templates import prompt
 from serve_app.ports.language import ChatMessage, GenerateOptions, LanguageModel, TextDelta
@@ -37,7 +38,7 @@ class Asker:
     model: LanguageModel
     settings: InsightsSettings
     request_id: str = ""
-    kept: MutableMapping[bytes, str] | None = None
+    kept: KeptAnswers | None = None
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
 
     async def fill(self, shape: type[ShapeT], text: str, task: str, *, max_tokens: int | None = None) -> ShapeT:
@@ -49,15 +50,12 @@ class Asker:
     ) -> ShapeT:
         """Return the shape as `fill` does, for a conversation of another kind."""
         options = self._options(max_tokens, schema_of(shape))
-        key = _key(messages, options)
-        known = self.kept.get(key) if self.kept is not None else None
-        if known is not None:
-            return read(shape, known)
-        async with self.slots:
-            answer = await self.model.generate(messages, options)
-        if self.kept is not None:
-            self.kept[key] = answer.text
-        return read(shape, answer.text)
+
+        async def ask() -> str:
+            async with self.slots:
+                return (await self.model.generate(messages, options)).text
+
+        return read(shape, await (self.kept.get(_key(messages, options), ask) if self.kept else ask()))
 
     async def write(
         self, text: str, task: str, *, max_tokens: int | None = None, shape: type[Shape] | None = None

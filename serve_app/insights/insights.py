@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
@@ -13,6 +13,7 @@ from serve_app.insights.analyze import analysis_of
 from serve_app.insights.chat import Exchange, FoundPassage, answer_to
 from serve_app.insights.decoding import Asker
 from serve_app.insights.generate import generated
+from serve_app.insights.kept import KeptAnswers
 from serve_app.insights.redact import redacted_transcript, redaction_of
 from serve_app.insights.results import (
     Analysis,
@@ -52,7 +53,7 @@ class Insights:
         tools: TextTools | None = None,
         guesser: LanguageGuesser | None = None,
         settings: InsightsSettings | None = None,
-        kept: MutableMapping[bytes, str] | None = None,
+        kept: KeptAnswers | None = None,
     ) -> None:
         self._model = model
         self._tools = tools or TextTools()

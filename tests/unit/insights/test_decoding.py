@@ -8,6 +8,7 @@ from scripted_model import ScriptedModel
 
 from serve_app.insights import shapes
 from serve_app.insights.decoding import Asker, Shape, conversation, read, schema_of
+from serve_app.insights.kept import KeptAnswers
 from serve_app.insights.settings import InsightsSettings
 from serve_app.insights.shapes import ActionsShape, AnswerShape, PointsShape, QuizzesShape
 
@@ -51,7 +52,7 @@ async def test_a_model_is_bound_to_the_schema_and_shown_the_text_before_the_task
 
 
 async def test_what_was_kept_is_not_asked_again_and_each_question_only_answers_itself():
-    kept: dict[bytes, str] = {}
+    kept = KeptAnswers({})
     model = ScriptedModel({"points": [{"segments": [1], "text": "Hello."}]})
     first = Asker(model=model, settings=InsightsSettings(), request_id="r1", kept=kept)
     second = Asker(model=model, settings=InsightsSettings(), request_id="r2", kept=kept)

@@ -5,6 +5,7 @@ from itertools import pairwise, product
 from scripted_model import MEETING, ScriptedModel, by_task
 
 from serve_app.insights.insights import Insights
+from serve_app.insights.kept import KeptAnswers
 from serve_app.insights.results import Summary
 from serve_app.insights.source import SourceText
 from serve_app.ports.language import TextDelta
@@ -70,7 +71,7 @@ async def test_a_long_text_is_summed_up_from_all_its_windows():
 
 async def test_another_request_about_a_text_reads_none_of_its_windows_again_unless_afresh():
     model = ScriptedModel(by_task(main_points=POINTS, summarize="The wizard visits town number 1."))
-    insights = Insights(model, kept={})
+    insights = Insights(model, kept=KeptAnswers({}))
     await insights.summarize(LONG)
     asked = len(model.prompts)
     assert (await insights.summarize(LONG, style="detailed")).summary
