@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 
 from serve_app.insights.actions import action_items_of
+from serve_app.insights.excerpt import excerpt_of
 from serve_app.insights.naming import named_by_model
 from serve_app.insights.questions import questions_of
 from serve_app.insights.redact import redaction_of
@@ -88,7 +89,8 @@ def _mood(score: float) -> Mood:
 
 async def topics_of(work: Work) -> list[Topic]:
     """Return what a text is about, most spoken of first. A topic's segments are those with its words."""
-    answers = await work.over_windows("topics", TopicsShape)
+    excerpt = await excerpt_of(work)
+    answers = await excerpt.over_windows("topics", TopicsShape)
     found: dict[str, Topic] = {}
     for shape in (topic for answer in answers for topic in answer.topics):
         name = shape.name.strip().rstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from serve_app.insights.results import Chapter
-from serve_app.insights.shapes import ChaptersShape
+from serve_app.insights.shapes import chapters_shape
 from serve_app.insights.vocabulary import Vocabulary, alike
 from serve_app.insights.windows import clock
 from serve_app.insights.work import Work
@@ -14,6 +14,8 @@ _SAME = 0.6
 _SUPPORT = 0.5  # of a title's content words must be in its chapter
 _LONGEST_TITLE = 9  # words
 _CLAUSE_END = re.compile(r"[,;:.?!—–]|\s(?:i\.e\.|e\.g\.)")
+_TITLE_TOKENS = 48  # of a chapter as the model writes it; some never end a title
+_PER_WINDOW = (2, 5)
 _SHORTEST = 3  # segments of a chapter, where there are more
 
 
@@ -22,7 +24,9 @@ async def chapters_of(work: Work) -> list[Chapter]:
     segments = work.source.segments
     if not segments:
         return []
-    answers = await work.over_windows("chapters", ChaptersShape)
+    most = await _share(work)
+    count = "two to five" if most > 2 else "one or two"
+    answers = await work.over_windows("chapters", chapters_shape(most), max_tokens=most * _TITLE_TOKENS, count=count)
     titles: dict[int, str] = {}
     for shape in (chapter for answer in answers for chapter in answer.chapters):
         if work.source.get(shape.segment) and shape.title.strip():
@@ -38,6 +42,12 @@ async def chapters_of(work: Work) -> list[Chapter]:
         Chapter(title=title, segment=segments[at].order, start_time=segments[at].start_s, end_time=end)
         for (at, title), end in zip(kept, ends, strict=True)
     ]
+
+
+async def _share(work: Work) -> int:
+    """Return how many chapters one window may have: of a long text most would be joined to others again."""
+    few, many = _PER_WINDOW
+    return many if many * len(await work.windows()) <= 2 * work.settings.most_chapters else few
 
 
 def _title(written: str) -> str:

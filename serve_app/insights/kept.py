@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 class KeptAnswers:
     """Answers by what was asked. Who asks what somebody else is asking just now waits for that answer.
 
-    `kept` forgets as it likes. Belongs to one event loop.
+    `kept` forgets as it likes, later what is used again. Belongs to one event loop.
     """
 
     def __init__(self, kept: MutableMapping[bytes, str]) -> None:
@@ -23,6 +23,7 @@ class KeptAnswers:
             if coming is None:
                 return await self._ask(key, ask)
             await asyncio.wait([coming])
+        self._kept[key] = answer
         return answer
 
     async def _ask(self, key: bytes, ask: Callable[[], Awaitable[str]]) -> str:

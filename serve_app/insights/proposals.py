@@ -1,4 +1,4 @@
-"""Amounts and dates that somebody only wished for or weighed, so that none is told as settled. English only."""
+"""What is open: amounts and dates only wished for, ends nobody spoke of. None is told as settled. English only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 
 from serve_app.insights.source import SourceText, sentences_of
-from serve_app.insights.vocabulary import Vocabulary
+from serve_app.insights.vocabulary import Vocabulary, tokens
 
 _UNSETTLED = re.compile(
     r"\b(?:want(?:s|ed|ing)? to|(?:would|i['’]d|we['’]d) like(?! you\b)|could(?! you\b)|might|(?-i:may)|perhaps|maybe|"
@@ -15,20 +15,29 @@ _UNSETTLED = re.compile(
     r"ask(?:s|ed)? for)\b",
     re.IGNORECASE,
 )
+_ENDS = frozenset(
+    {"achieved", "cancelled", "canceled", "completed", "delivered", "finished", "fixed", "repaired", "resolved"}
+    | {"settled", "signed", "solved"}
+)
 _LEAST_DIGITS = 2  # `one` is a number too, and stands for anything
 
 
 class Proposals:
-    """Knows which numbers of a text stand in unsettled sentences only."""
+    """Knows which numbers of a text stand in unsettled sentences only, and which ends it speaks of."""
 
     def __init__(self, source: SourceText) -> None:
         self._source = source
 
     def told_as_settled(self, statement: str) -> bool:
-        """Tell whether a statement names such a number and leaves out that it is open."""
+        """Tell whether a statement, without saying that it is open, names such a number or an end nobody spoke of."""
         if self._source.language != "en" or _UNSETTLED.search(statement):
             return False
-        return bool(Vocabulary([statement]).numbers & self._open)
+        ends = _ENDS & {token.key for token in tokens(statement)}
+        return bool(Vocabulary([statement]).numbers & self._open) or not all(map(self._said.has, ends))
+
+    @cached_property
+    def _said(self) -> Vocabulary:
+        return Vocabulary(segment.text for segment in self._source.segments)
 
     @cached_property
     def _open(self) -> set[str]:

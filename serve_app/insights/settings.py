@@ -11,6 +11,7 @@ class InsightsSettings:
 
     window_tokens: int = 1_000  # of text in one call: of more, small models tell of the beginning
     overlap_tokens: int = 120  # repeated at the next window's beginning
+    whole_windows: int = 12  # quotes, cards and topics of a longer text are drawn from an excerpt
     answer_tokens: int = 900  # of the longest answer of one call
     calls_at_once: int = 6  # of one request; the engine batches them
     call_deadline_s: float = 600.0  # of one call, its time in the engine's queue included

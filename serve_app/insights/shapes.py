@@ -119,7 +119,14 @@ class ChapterShape(Shape):
 
 
 class ChaptersShape(Shape):
-    chapters: list[ChapterShape] = Field(default_factory=list, max_length=6)
+    chapters: list[ChapterShape] = Field(default_factory=list, max_length=5)
+
+
+@cache
+def chapters_shape(most: int) -> type[ChaptersShape]:
+    """Return the shape of at most so many chapters."""
+    chapters: tuple[Any, Any] = (list[ChapterShape], Field(default_factory=list, max_length=most))
+    return create_model("ChaptersShape", __base__=ChaptersShape, chapters=chapters)
 
 
 class AnswerShape(Shape):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import TypeVar
 
+from serve_app.insights.excerpt import excerpt_of
 from serve_app.insights.points import distinct
 from serve_app.insights.results import Flashcard, QuizQuestion, Quote
 from serve_app.insights.shapes import CardsShape, QuizShape, QuizzesShape, QuotesShape
@@ -20,7 +21,8 @@ _VERDICTS = frozenset({"yes", "no", "true", "false", "maybe", "not sure"})  # wi
 
 async def quotes_of(work: Work) -> list[Quote]:
     """Return what somebody said, letter by letter, in the text's order."""
-    answers = await work.over_windows("quotes", QuotesShape, most=await _share(work))
+    excerpt = await excerpt_of(work)
+    answers = await excerpt.over_windows("quotes", QuotesShape, most=await _share(excerpt))
     found = []
     for shape in (quote for answer in answers for quote in answer.quotes):
         quotation = work.quotes.find(shape.quote, near=shape.segment)
@@ -39,7 +41,8 @@ async def quotes_of(work: Work) -> list[Quote]:
 
 
 async def flashcards_of(work: Work) -> list[Flashcard]:
-    answers = await work.over_windows("flashcards", CardsShape, most=await _share(work))
+    excerpt = await excerpt_of(work)
+    answers = await excerpt.over_windows("flashcards", CardsShape, most=await _share(excerpt))
     found = [
         Flashcard(question=shape.question.strip(), answer=shape.answer.strip(), segments=orders)
         for answer in answers
@@ -51,7 +54,8 @@ async def flashcards_of(work: Work) -> list[Flashcard]:
 
 async def quiz_of(work: Work) -> list[QuizQuestion]:
     """Return questions of four different options, of which the text bears the right one."""
-    answers = await work.over_windows("quiz", QuizzesShape, most=await _share(work))
+    excerpt = await excerpt_of(work)
+    answers = await excerpt.over_windows("quiz", QuizzesShape, most=await _share(excerpt))
     found = [
         question
         for answer in answers

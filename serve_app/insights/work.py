@@ -88,11 +88,13 @@ class Work:
         overlap = min(self.settings.overlap_tokens, size // 8)
         return await windows_of(self.source, self.asker.model, window_tokens=size, overlap_tokens=overlap)
 
-    async def over_windows(self, name: str, shape: type[ShapeT], **values: str) -> list[ShapeT]:
+    async def over_windows(
+        self, name: str, shape: type[ShapeT], *, max_tokens: int | None = None, **values: str
+    ) -> list[ShapeT]:
         """Give one task on every window; return the answers in the windows' order."""
         windows = await self.windows()
         task = self.task(name, **values)
-        return await self.all_of(self.asker.fill(shape, window.text, task) for window in windows)
+        return await self.all_of(self.asker.fill(shape, window.text, task, max_tokens=max_tokens) for window in windows)
 
     def task(self, name: str, **values: str) -> str:
         return prompt(name).fill(write_in=self.write_in, **values)

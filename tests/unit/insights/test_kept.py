@@ -61,3 +61,23 @@ async def test_who_goes_away_takes_nobody_with_it():
         await first
     with pytest.raises(asyncio.CancelledError):
         await third
+
+
+async def test_what_is_used_is_forgotten_later():
+    class Forgetful(dict[bytes, str]):
+        """Tells what was put in, in order."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.put: list[bytes] = []
+
+        def __setitem__(self, key: bytes, value: str) -> None:
+            self.put.append(key)
+            super().__setitem__(key, value)
+
+    put = Forgetful()
+    kept, asked = KeptAnswers(put), Asked()
+    asked.answered.set()
+    await kept.get(b"key", asked.after())
+    await kept.get(b"key", asked.after())
+    assert (put.put, asked.times) == ([b"key", b"key"], 1)

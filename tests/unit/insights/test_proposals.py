@@ -26,6 +26,8 @@ SOURCE = SourceText.from_text(TALK, language="en")
         ("The fair is on May 12.", False),
         ("Print 20 copies.", False),  # a request is no proposal
         ("The price was talked about.", False),
+        ("The problem of the price was resolved.", True),  # nobody says that it has come to an end
+        ("The texts were printed.", False),
     ],
 )
 def test_what_was_only_proposed_is_not_settled(statement: str, told: bool):

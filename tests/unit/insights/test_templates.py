@@ -3,7 +3,8 @@ import pytest
 from serve_app.insights.templates import prompt, prompt_names
 
 _VALUES = dict.fromkeys(
-    ("write_in", "most", "task", "question", "segment", "wish", "history", "terms", "about"), "a $name {and} braces"
+    ("write_in", "most", "count", "task", "question", "segment", "wish", "history", "terms", "about"),
+    "a $name {and} braces",
 )
 
 
