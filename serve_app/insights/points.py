@@ -9,7 +9,7 @@ from typing import TypeVar
 from serve_app.insights.results import Point
 from serve_app.insights.shapes import points_shape
 from serve_app.insights.source import SourceSegment, SourceText
-from serve_app.insights.vocabulary import content_words
+from serve_app.insights.vocabulary import content_words, tokens
 from serve_app.insights.work import Work
 
 T = TypeVar("T")
@@ -19,6 +19,10 @@ _ENOUGH = 20  # are not drawn together any further
 _PER_WINDOW = (2, 8)  # at least and at most
 _SAME = 0.6  # shared content words of two statements of one thing
 _MOST_LEVELS = 4
+_LEAST_WORDS = 2  # that say something, in a point
+# English words with which no statement begins or ends, and others that end none.
+_GO_ON = frozenset({"and", "or", "than", "of", "which", "whom", "whose"})
+_LEAD_ON = frozenset({"a", "an", "the", "but", "because", "if", "is", "was", "are", "were"})
 
 
 async def points_of(work: Work) -> list[Point]:
@@ -30,10 +34,18 @@ async def points_of(work: Work) -> list[Point]:
     for answer in answers:
         for point in answer.points:
             orders = work.cited(point.text, point.segments)
-            if orders and not point.text.rstrip().endswith("?"):
+            if orders and _is_whole(point.text, language=work.source.language):
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
     points.sort(key=lambda point: point.segments[0])
     return distinct(points, text=lambda point: point.text)
+
+
+def _is_whole(text: str, *, language: str | None) -> bool:
+    """Tell a statement from a question and from a piece of speech that was copied as it broke off."""
+    words = [token.key for token in tokens(text)]
+    if text.rstrip().endswith("?") or len(content_words(text)) < _LEAST_WORDS:
+        return False
+    return language != "en" or (words[0] not in _GO_ON and words[-1] not in _GO_ON | _LEAD_ON)
 
 
 async def main_points(work: Work) -> list[Point]:

@@ -2,6 +2,7 @@ import re
 from contextlib import aclosing
 from itertools import pairwise, product
 
+import pytest
 from scripted_model import MEETING, ScriptedModel, by_task
 
 from serve_app.insights.insights import Insights
@@ -98,6 +99,15 @@ async def test_bullet_points_name_their_segments_and_say_nothing_twice():
         ("Maria likes the printer from Berlin.", [6], 25.0),
     ]
     assert summary.summary == "- The last repair cost two hundred euros.\n- Maria likes the printer from Berlin."
+
+
+@pytest.mark.parametrize(
+    "broken", ["Maria likes the printer from Berlin, it is", "which is a printer from Berlin", "It is quiet.", "   "]
+)
+async def test_a_piece_of_speech_that_broke_off_is_no_point(broken: str):
+    answer = {"points": [{"segments": [6], "text": broken}]}
+    summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
+    assert summary.points == []
 
 
 async def test_of_the_segments_that_a_point_cites_those_are_named_that_say_it():
