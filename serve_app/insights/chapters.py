@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from serve_app.insights.results import Chapter
-from serve_app.insights.shapes import chapters_shape
-from serve_app.insights.vocabulary import Vocabulary, alike
-from serve_app.insights.windows import clock
+from serve_app.insights.shapes import ChapterShape, chapters_shape
+from serve_app.insights.vocabulary import Vocabulary, alike, content_words
+from serve_app.insights.windows import Window, clock
 from serve_app.insights.work import Work
 
 _SAME = 0.6
@@ -16,7 +17,7 @@ _LONGEST_TITLE = 9  # words
 _CLAUSE_END = re.compile(r"[,;:.?!—–]|\s(?:i\.e\.|e\.g\.)")
 _TITLE_TOKENS = 48  # of a chapter as the model writes it; some never end a title
 _PER_WINDOW = (2, 5)
-_SHORTEST = 3  # segments of a chapter, where there are more
+_SHORTEST = 2  # segments of a chapter, where there are more
 
 
 async def chapters_of(work: Work) -> list[Chapter]:
@@ -28,11 +29,11 @@ async def chapters_of(work: Work) -> list[Chapter]:
     count = "two to five" if most > 2 else "one or two"
     answers = await work.over_windows("chapters", chapters_shape(most), max_tokens=most * _TITLE_TOKENS, count=count)
     titles: dict[int, str] = {}
-    for shape in (chapter for answer in answers for chapter in answer.chapters):
-        if work.source.get(shape.segment) and shape.title.strip():
-            titles.setdefault(shape.segment, _title(shape.title))
+    for window, answer in zip(await work.windows(), answers, strict=True):
+        for order, title in _placed(work, window, answer.chapters):
+            titles.setdefault(order, title)
     places = {segment.order: at for at, segment in enumerate(segments)}
-    starts = sorted((places[order], title) for order, title in titles.items() if title)
+    starts = sorted((places[order], title) for order, title in titles.items())
     kept = _thinned(_borne(work, starts), most=work.settings.most_chapters, last=len(segments))
     if not kept:
         return []
@@ -48,6 +49,41 @@ async def _share(work: Work) -> int:
     """Return how many chapters one window may have: of a long text most would be joined to others again."""
     few, many = _PER_WINDOW
     return many if many * len(await work.windows()) <= 2 * work.settings.most_chapters else few
+
+
+def _placed(work: Work, window: Window, chapters: Sequence[ChapterShape]) -> list[tuple[int, str]]:
+    """Return with which segment each chapter of a window begins.
+
+    Small models list good titles in the right order, but count the chapters where they should name segments. So titles
+    are laid along the segments as they share words (Viterbi): a chapter begins where its words come up, and one without
+    words of the text has no place. Between languages only the model's numbers are left.
+    """
+    named = sorted((chapter.segment, title) for chapter in chapters if (title := _title(chapter.title)))
+    if not work.same_language:
+        return [(order, title) for order, title in named if order in window.orders]
+    titles = [title for _, title in named if content_words(title)]
+    spoken = [segment for order in window.orders if titles and (segment := work.source.get(order))]
+    shares = [[work.words_of(segment).support(title) for title in titles] for segment in spoken]
+    begins: dict[int, int] = {}
+    for segment, at, share in zip(spoken, _best_path(shares), shares, strict=True):
+        if share[at] > 0:
+            begins.setdefault(at, segment.order)
+    return [(order, titles[at]) for at, order in begins.items()]
+
+
+def _best_path(shares: Sequence[Sequence[float]]) -> list[int]:
+    """Return a column for each row, never smaller than the one before, so that their shares add up to the most."""
+    if not shares:
+        return []
+    columns = range(len(shares[0]))
+    totals, before = [0.0 for _ in columns], []
+    for row in shares:
+        before.append([max(range(at + 1), key=totals.__getitem__) for at in columns])
+        totals = [totals[before[-1][at]] + row[at] for at in columns]
+    path = [max(columns, key=totals.__getitem__)]
+    for came_from in reversed(before[1:]):
+        path.append(came_from[path[-1]])
+    return path[::-1]
 
 
 def _title(written: str) -> str:

@@ -145,17 +145,18 @@ class Work:
             return True
         nearby = {each for order in orders for each in self.source.around(order, before=1, after=1)}
         words = content_words(statement)
-        borne = sum(any(self._words_of(each).has(word) for each in nearby) for word in words)
+        borne = sum(any(self.words_of(each).has(word) for each in nearby) for word in words)
         return borne >= _SUPPORT * len(words)
 
     def _telling(self, statement: str, orders: list[int]) -> list[int]:
         """Return those of the segments that say a part of a statement themselves: small models cite whole stretches."""
         words = content_words(statement)
         spoken = {order: self.source.around(order, before=0, after=0)[0] for order in orders}
-        shares = {order: sum(map(self._words_of(each).has, words)) for order, each in spoken.items()}
+        shares = {order: sum(map(self.words_of(each).has, words)) for order, each in spoken.items()}
         return [order for order, said in shares.items() if said >= _TOLD * len(words)] or orders
 
-    def _words_of(self, segment: SourceSegment) -> Vocabulary:
+    def words_of(self, segment: SourceSegment) -> Vocabulary:
+        """Return the words of one segment."""
         return self._vocabularies.setdefault(segment.order, Vocabulary([segment.text]))
 
     def _best(self, statement: str) -> list[int]:

@@ -45,6 +45,32 @@ async def test_chapters_cover_the_recording_in_order_with_its_times():
     assert result.content == "0:00 Printing books\n0:40 Lobster recipes"
 
 
+async def test_a_chapter_begins_where_its_words_come_up_whatever_number_it_was_given():
+    titles = ("Printing", "Lobsters", "Light")
+    answer = {"chapters": [{"segment": n, "title": title} for n, title in enumerate(titles)]}
+    lines = [
+        "Printing is an art.",
+        "Why is it?",
+        "Because lobsters cannot print.",
+        "Now to the lobsters.",
+        "Cook them.",
+    ]
+    lines += ["A lobster needs butter.", "The last subject is light.", "It was switched off.", "Light attracts moths."]
+    result = await Insights(ScriptedModel(answer)).generate(
+        talk(*(("Speaker 1", line) for line in lines)), kind="chapter_markers"
+    )
+    assert [(each.title, each.segment) for each in result.chapters] == [("Printing", 1), ("Lobsters", 4), ("Light", 7)]
+
+
+async def test_between_languages_a_chapter_begins_with_the_segment_it_names():
+    answer = {"chapters": [{"segment": 1, "title": "Imprimer"}, {"segment": 3, "title": "Le homard"}]}
+    lines = ["Printing is an art.", "It is old.", "A lobster needs butter.", "And a pot."]
+    result = await Insights(ScriptedModel(answer)).generate(
+        talk(*(("Speaker 1", line) for line in lines)), kind="chapter_markers", language="fr"
+    )
+    assert [(each.title, each.segment) for each in result.chapters] == [("Imprimer", 1), ("Le homard", 3)]
+
+
 async def test_a_sentence_is_no_title_but_its_first_clause_may_be():
     sentence = "the lobster recipe needs butter, and of butter nothing but the best that anybody can find for it"
     endless = "Printing of books is an art that is much older than most of us would think it is"
