@@ -13,9 +13,9 @@ from serve_app.insights.decoding import Asker, read
 from serve_app.insights.prose import Gate, checked
 from serve_app.insights.results import Answer, AnswerSource
 from serve_app.insights.shapes import AnswerShape, RelevanceShape
-from serve_app.insights.source import SourceSegment, SourceText, tidy
+from serve_app.insights.source import SourceSegment, SourceText, sentences_of, tidy
 from serve_app.insights.templates import quoted
-from serve_app.insights.vocabulary import Vocabulary, content_words
+from serve_app.insights.vocabulary import Vocabulary, content_words, meaningful_words
 from serve_app.insights.work import Work
 from serve_app.ports.language import TextDelta
 from serve_app.ports.passages import Line
@@ -107,6 +107,8 @@ async def answer_to(
             if not doubtful:
                 yield TextDelta(text=sentence)
     shape = read(AnswerShape, reader.json)
+    if work.same_language and _ASKS_QUANTITY.search(question):
+        written = _with_number(work, question, written)
     if doubtful and written.strip():
         relevant = _gives_quantity(question, written) or await _is_reply(work, question, written)
         written = written if relevant else ""
@@ -124,6 +126,21 @@ async def _is_reply(work: Work, question: str, answer: str) -> bool:
     """Ask whether an answer is one: a small model finds something to say about most questions."""
     text = f"Question: {question}\nReply: {quoted(answer, _LONGEST_QUESTION)}"
     return (await work.asker.fill(RelevanceShape, text, work.task("relevant"), max_tokens=12)).answers == "yes"
+
+
+def _with_number(work: Work, question: str, answer: str) -> str:
+    """Return the sentence with a number that has more of the words asked for than an answer has, else the answer.
+
+    Asked for a quantity, a small model takes the wrong one of two numbers that stand side by side.
+    """
+    asked = set(meaningful_words(question))
+
+    def closeness(sentence: str) -> int:
+        return sum(map(Vocabulary([sentence]).has, asked))
+
+    sentences = [each for segment in work.source.segments for each in sentences_of(segment.text)]
+    best = max((each for each in sentences if Vocabulary([each]).numbers), key=closeness, default="")
+    return best if answer.strip() and closeness(best) > closeness(answer) else answer
 
 
 def _gives_quantity(question: str, answer: str) -> bool:

@@ -16,6 +16,7 @@ from serve_app.insights.work import Work
 T = TypeVar("T")
 
 _SAME_ANSWER = 0.8
+_ANSWER_SUPPORT = 0.75  # of an answer's content words must be in the segments: it is short, and all there is to learn
 _VERDICTS = frozenset({"yes", "no", "true", "false", "maybe", "not sure"})  # with these, three of four are no options
 
 
@@ -89,7 +90,8 @@ def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> lis
     if not question.strip() or all(map(asked.has, [token.key for token in tokens(answer)])):
         return []
     borne = work.cited(f"{question} {answer}", orders)
-    return borne if borne and work.bears(question, borne) and work.cited(answer, borne) else []
+    stands = borne and work.bears(question, borne) and work.bears(answer, borne, share=_ANSWER_SUPPORT)
+    return borne if stands and work.cited(answer, borne) else []
 
 
 async def _share(work: Work) -> str:

@@ -100,7 +100,7 @@ class Vocabulary:
         plain = _SPEAKER.sub(" ", statement)
         found = [number for number in _NUMBER.findall(plain) if not _digits(number) & self.numbers]
         if names and self._language in _NAMES_ARE_CAPITAL:
-            found += [name for name in _NAME.findall(plain) if not all(map(self.has, _meaningful(name)))]
+            found += [name for name in _NAME.findall(plain) if not all(map(self.has, meaningful_words(name)))]
         return found
 
 
@@ -124,8 +124,9 @@ def _says_something(key: str) -> bool:
     return len(key) >= 4 or not key.isascii()
 
 
-def _meaningful(name: str) -> list[str]:
-    return [key for key in (token.key for token in tokens(name)) if len(key) >= 3 and key not in _EMPTY | _SMALL]
+def meaningful_words(text: str) -> list[str]:
+    """Return the words that mean something, in order: content words, numbers, and shorter ones of three letters."""
+    return [key for key in (token.key for token in tokens(text)) if len(key) >= 3 and key not in _EMPTY | _SMALL]
 
 
 def _parts(text: str) -> list[str]:

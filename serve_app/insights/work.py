@@ -139,14 +139,14 @@ class Work:
         elsewhere = self._best(statement)
         return elsewhere if elsewhere and self.bears(statement, elsewhere) else []
 
-    def bears(self, statement: str, orders: list[int]) -> bool:
-        """Tell whether some segments, or those next to them, have the words of a statement."""
+    def bears(self, statement: str, orders: list[int], *, share: float = _SUPPORT) -> bool:
+        """Tell whether some segments, or those next to them, have such a share of a statement's content words."""
         if not self.same_language:
             return True
         nearby = {each for order in orders for each in self.source.around(order, before=1, after=1)}
         words = content_words(statement)
         borne = sum(any(self.words_of(each).has(word) for each in nearby) for word in words)
-        return borne >= _SUPPORT * len(words)
+        return borne >= share * len(words)
 
     def _telling(self, statement: str, orders: list[int]) -> list[int]:
         """Return those of the segments that say a part of a statement themselves: small models cite whole stretches."""

@@ -99,6 +99,19 @@ async def test_a_number_about_what_was_asked_answers_a_question_for_a_quantity()
     assert "thirteen" in answer.answer
 
 
+async def test_of_two_numbers_side_by_side_the_one_that_was_asked_for_is_given():
+    beside = {"found": True, "segments": [4], "answer": "A hedgehog walks two kilometres in a night."}
+    both = "Leave a gap under the fence, thirteen centimetres are enough. A hedgehog walks two kilometres in a night."
+    found = [passage(4, both, "Next week we talk about owls.")]
+    for question, right in (
+        ("How large must the gap under a fence be for a hedgehog?", "thirteen"),
+        ("How far does a hedgehog walk in a night?", "two"),
+    ):
+        answer = await Insights(ScriptedModel(beside)).answer(question, found, language="en")
+        assert right in answer.answer
+        assert [source.segment_order for source in answer.sources] == [4]
+
+
 async def test_a_question_for_a_quantity_is_not_answered_without_one_unseen():
     beside = {"found": True, "segments": [5], "answer": "Next week we talk about owls."}
     for verdict, found in (("no", False), ("yes", True)):
