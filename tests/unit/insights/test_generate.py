@@ -102,7 +102,7 @@ async def test_a_quiz_has_four_options_of_which_the_text_bears_the_right_one():
         good | {"segments": [], "question": "How many euros did the last repair cost?"},
         good | {"right_answer": "Yes", "wrong_answers": ["No", "Maybe", "Not sure"]},
         good | {"question": "Did the last repair cost two hundred euros?"},
-        good | {"question": "What did the last repair do?", "right_answer": "Cost lions"},
+        good | {"question": "What did the company repair?", "right_answer": "Cost lions"},
         good | {"question": "Which animals live in the northern forests?"},
     ]
     result = await Insights(ScriptedModel({"questions": [good, *bad]})).generate(MEETING, kind="quiz")
