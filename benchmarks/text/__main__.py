@@ -27,6 +27,7 @@ async def measure(
     fp32: Path | None,
     directions: Sequence[Direction],
     sentences: int | None,
+    name: str,
     command: str,
     say: Say,
 ) -> str:
@@ -43,7 +44,7 @@ async def measure(
             say, directions=directions, sentences_at_most=sentences
         )
         tables.append(table)
-    return write_report(Report(name="text", command=command, tables=tables, numbers=numbers), RESULTS)
+    return write_report(Report(name=name, command=command, tables=tables, numbers=numbers), RESULTS)
 
 
 def main() -> None:
@@ -56,6 +57,7 @@ def main() -> None:
         "--directions", default=",".join("-".join(pair) for pair in DIRECTIONS), help="like en-fr,fr-en"
     )
     parser.add_argument("--sentences", type=int, help="translate only so many")
+    parser.add_argument("--name", default="text", help="of the report")
     arguments = parser.parse_args()
     command = " ".join(["python -m benchmarks.text", *sys.argv[1:]])
 
@@ -68,6 +70,7 @@ def main() -> None:
         fp32=arguments.fp32,
         directions=pairs,
         sentences=arguments.sentences,
+        name=arguments.name,
         command=command,
         say=say,
     )

@@ -18,6 +18,7 @@ _PROMISE = re.compile(
     r"offer(?:s|ed)? to|plans? to|responsible|tasked|assigned)\b",
     re.IGNORECASE,
 )
+_QUESTION = re.compile(r"\b(?:ask(?:s|ed)?|wonder(?:s|ed)?) (?:if|whether|how|what|why|when|who|where|which)\b", re.I)
 
 
 class Attribution:
@@ -29,7 +30,8 @@ class Attribution:
     def holds(self, statement: str) -> bool:
         """Tell whether a statement is right in whom it names; True where it names no speaker.
 
-        A speaker who is called by a name answers to it. What a speaker will do is not what that speaker asked others.
+        A speaker who is called by a name answers to it. What a speaker will do is not what that speaker asked others,
+        and what a speaker asks is not what others asked that speaker.
         """
         found = [(name, speakers) for name, speakers in self._names.items() if _pattern(name).search(statement)]
         named = {speaker for _, speakers in found for speaker in speakers}
@@ -38,6 +40,8 @@ class Attribution:
         for name, _ in found:
             statement = _pattern(name).sub(" ", statement)
         said = self._taken_on if _PROMISE.search(statement) else self._said
+        if _QUESTION.search(statement):
+            said, statement = self._asked, _QUESTION.sub(" ", statement)
         words = content_words(statement)
         borne = sum(any(said[speaker].has(word) for speaker in named) for word in words)
         return borne >= _SUPPORT * len(words)
@@ -62,6 +66,15 @@ class Attribution:
             if segment.speaker:
                 texts[segment.speaker] += [before, segment.text]
             before = segment.text
+        return {speaker: Vocabulary(said) for speaker, said in texts.items()}
+
+    @cached_property
+    def _asked(self) -> dict[str, Vocabulary]:
+        """The words of each speaker's own questions."""
+        texts: dict[str, list[str]] = defaultdict(list)
+        for segment in self._source.segments:
+            if segment.speaker:
+                texts[segment.speaker] += [each for each in sentences_of(segment.text) if "?" in each]
         return {speaker: Vocabulary(said) for speaker, said in texts.items()}
 
     @cached_property

@@ -53,6 +53,15 @@ def test_whoever_is_called_by_name_is_the_one_who_speaks_next():
     assert not attribution.holds("Priya moves the button above the keyboard.")
 
 
+def test_a_question_is_of_whoever_asked_it():
+    attribution = Attribution(
+        talk(("Speaker 1", "Did the neighbours complain?"), ("Speaker 2", "Three letters in the whole summer."))
+    )
+    assert attribution.holds("Speaker 1 asks if the neighbours complained.")
+    assert attribution.holds("Speaker 2 says that the neighbours complained.")
+    assert not attribution.holds("Speaker 2 asks if the neighbours complained.")
+
+
 async def test_a_summary_gives_no_task_to_the_wrong_speaker():
     lines = [(f"Speaker {1 + n % 3}", f"The report of region number {n} is complete and was sent.") for n in range(9)]
     source = talk(*((each.speaker or "", each.text) for each in TALK.segments), *lines)
