@@ -10,7 +10,7 @@ from serve_app.insights.excerpt import excerpt_of
 from serve_app.insights.points import distinct
 from serve_app.insights.results import Flashcard, QuizQuestion, Quote
 from serve_app.insights.shapes import CardsShape, QuizShape, QuizzesShape, QuotesShape
-from serve_app.insights.vocabulary import Vocabulary, alike, tokens
+from serve_app.insights.vocabulary import Vocabulary, alike, content_words, tokens
 from serve_app.insights.work import Work
 
 T = TypeVar("T")
@@ -85,13 +85,21 @@ def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
 
 
 def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> list[int]:
-    """Return the segments that bear a question together with its answer; none if the question says the answer."""
+    """Return the segments each of which bears, with its neighbours, a question and its answer.
+
+    None does where the answer says nothing but the question again. Two facts far apart do not answer each other.
+    """
     asked = Vocabulary([question])
-    if not question.strip() or all(map(asked.has, [token.key for token in tokens(answer)])):
+    words = [*content_words(answer), *Vocabulary([answer]).numbers] or [token.key for token in tokens(answer)]
+    if not content_words(question) or all(asked.has(word) or word in asked.numbers for word in words):
         return []
-    borne = work.cited(f"{question} {answer}", orders)
-    stands = borne and work.bears(question, borne) and work.bears(answer, borne, share=_ANSWER_SUPPORT)
-    return borne if stands and work.cited(answer, borne) else []
+    return [
+        order
+        for order in work.cited(f"{question} {answer}", orders)
+        if work.bears(question, [order])
+        and work.bears(answer, [order], share=_ANSWER_SUPPORT)
+        and work.cited(answer, [order])
+    ]
 
 
 async def _share(work: Work) -> str:

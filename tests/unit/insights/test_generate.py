@@ -117,6 +117,13 @@ async def test_flashcards_answer_from_the_text():
         {"segments": [6], "question": "Which printer does Maria like?", "answer": "the printer from Berlin"},
         {"segments": [6], "question": "Which printer does Maria hate?", "answer": "anything Japanese"},
         {"segments": [6], "question": "Who likes the printer from Berlin?", "answer": "The printer from Berlin."},
+        {
+            "segments": [6],
+            "question": "Is it that Maria likes the printer?",
+            "answer": "It is a printer that Maria likes.",
+        },
+        {"segments": [1, 6], "question": "How fast is the printer from Berlin?", "answer": "It broke on Tuesday."},
+        {"segments": [6], "question": "Why?", "answer": "It is fast and quiet."},
     ]
     result = await Insights(ScriptedModel({"cards": cards})).generate(MEETING, kind="flashcards")
     assert [card.answer for card in result.flashcards] == ["the printer from Berlin"]
