@@ -6,12 +6,13 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -23,8 +24,13 @@ from benchmarks.common.processes import service_processes
 from benchmarks.common.report import RESULTS, Report, Table, mebibytes, number, write_report
 from benchmarks.realtime.hour import Watch
 
-REQUESTS = 12
+if TYPE_CHECKING:
+    from multiprocessing.queues import SimpleQueue
+    from multiprocessing.synchronize import Event
+
+REQUESTS = 24
 _CLIP_S = 3.0
+_WAVE_S = 120.0  # at most, until the last of the sockets has its answer
 _AT_A_TIME = 60  # handshakes in flight: the kernel's queue of new connections holds 128
 
 Say = Callable[[str], None]
@@ -68,32 +74,53 @@ async def measure_crowd(
         calls = {f"POST /v1/transcribe ({clip.seconds:.0f} s)": transcribe, "GET /v1/models": list_models}
         say("HTTP alone")
         for _ in range(2):  # the second time counts
-            crowd.idle_s = {name: await _times(call) for name, call in calls.items()}
+            crowd.idle_s = await _times(calls)
         crowd.pss_before_bytes = watch.mark().socket_pss_bytes
         say(f"{sockets} sockets at once")
-        over = asyncio.Event()
-        waves = asyncio.create_task(_waves(url, sockets, over, crowd.answers))
-        crowd.beside_s = {name: await _times(call) for name, call in calls.items()}
-        over.set()
-        await waves
+        async with _sockets(url, sockets, crowd.answers):
+            crowd.beside_s = await _times(calls)
         say("and once more")
-        over = asyncio.Event()
-        over.set()
-        await _waves(url, sockets, over, crowd.afterwards)
+        async with _sockets(url, sockets, crowd.afterwards):
+            pass
         crowd.pss_after_bytes = watch.mark().socket_pss_bytes
     return write_report(crowd_report(crowd, sockets=sockets, command=command), results)
 
 
-async def _times(call: Callable[[], Awaitable[None]]) -> list[float]:
-    times = []
+async def _times(calls: dict[str, Callable[[], Awaitable[None]]]) -> dict[str, list[float]]:
+    """Make requests of each kind in turn, so that all of them meet the crowd at all its stages."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(REQUESTS):
-        started_s = time.perf_counter()
-        await call()
-        times.append(time.perf_counter() - started_s)
+        for name, call in calls.items():
+            started_s = time.perf_counter()
+            await call()
+            times[name].append(time.perf_counter() - started_s)
     return times
 
 
-async def _waves(url: str, n: int, over: asyncio.Event, answers: Counter[str]) -> None:
+@asynccontextmanager
+async def _sockets(url: str, n: int, answers: Counter[str]) -> AsyncIterator[None]:
+    """Have a process of its own open sockets meanwhile: beside them HTTP would wait for its client's own event loop."""
+    spawn = get_context("spawn")
+    over, told = spawn.Event(), spawn.SimpleQueue()
+    process = spawn.Process(target=_open_sockets, args=(url, n, over, told), daemon=True)
+    process.start()
+    try:
+        yield
+        over.set()
+        async with asyncio.timeout(_WAVE_S):
+            answers.update(await asyncio.to_thread(told.get))
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _open_sockets(url: str, n: int, over: Event, told: SimpleQueue[Counter[str]]) -> None:
+    answers: Counter[str] = Counter()
+    asyncio.run(_waves(url, n, over, answers))
+    told.put(answers)
+
+
+async def _waves(url: str, n: int, over: Event, answers: Counter[str]) -> None:
     """Open all the sockets, hold those that are let in, close them together, and so on until it is `over`."""
     while True:
         open_sockets: list[Any] = []

@@ -51,7 +51,7 @@ _ACCEPTANCE = re.compile(r"^(?:sure|yes|yeah|okay|ok|fine|will do|of course|all 
 _OWN_REQUEST = re.compile(_REQUEST, re.IGNORECASE)
 _OWN_TASK = re.compile(_UNDERTAKING, re.IGNORECASE)
 _FIELDS = re.compile(r",? (?:owner|due): .*$")  # a small model writes on into the next field at times
-_SAID_BY_THEN = 0.6  # of a task's content words
+_SAID_BY_THEN = 0.6  # of the content words of a task or decision
 _FEW_WORDS = 8  # of an answer that takes on what was just asked, and adds no task of its own
 _FIRST_PERSON = frozenset({"i", "me", "myself", "i'll", "speaker"})
 _NOBODY = frozenset({"we", "us", "you", "they", "somebody", "someone", "everybody", "everyone"})
@@ -87,7 +87,7 @@ async def decisions_of(work: Work) -> list[Point]:
     for order, shape in zip(places, shapes, strict=True):
         decision = _no_request(shape.decision.strip(), work.source.part([order]))
         orders = work.cited(decision, [order]) if shape.verdict == "decided" else []
-        if orders:
+        if orders and _said_by_then(work, order, decision):
             found.append(Point(text=decision, segments=orders, start_time=work.start_of(orders)))
     return distinct(found, text=lambda point: point.text)
 
@@ -146,9 +146,7 @@ def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
         return None
     if task.endswith("?"):
         return None
-    # Nor what comes after it: a task is taken on or given in words that were said by then.
-    said = Vocabulary(each.text for each in work.source.around(order, before=2, after=0))
-    if work.same_language and said.support(task) < _SAID_BY_THEN:
+    if not _said_by_then(work, order, task):
         return None
     if work.source.language == "en" and work.same_language and not _verb_is_said(task, segment.text):
         return None
@@ -159,6 +157,12 @@ def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
         segments=orders,
         start_time=segment.start_s,
     )
+
+
+def _said_by_then(work: Work, order: int, statement: str) -> bool:
+    """Tell whether a task or a decision has the words of its segment and those before it, not of what comes after."""
+    said = Vocabulary(each.text for each in work.source.around(order, before=2, after=0))
+    return not work.same_language or said.support(statement) >= _SAID_BY_THEN
 
 
 def _verb_is_said(task: str, segment: str) -> bool:

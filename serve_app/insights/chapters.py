@@ -34,7 +34,7 @@ async def chapters_of(work: Work) -> list[Chapter]:
             titles.setdefault(order, title)
     places = {segment.order: at for at, segment in enumerate(segments)}
     starts = sorted((places[order], title) for order, title in titles.items())
-    kept = _thinned(_borne(work, starts), most=work.settings.most_chapters, last=len(segments))
+    kept = _borne(work, _thinned(_borne(work, starts), most=work.settings.most_chapters, last=len(segments)))
     if not kept:
         return []
     kept[0] = (0, kept[0][1])
@@ -103,10 +103,16 @@ def _borne(work: Work, starts: list[tuple[int, str]]) -> list[tuple[int, str]]:
             words = Vocabulary(segment.text for segment in work.source.segments[at : max(until, at + _SHORTEST)])
             if words.support(title) < _SUPPORT or work.vocabulary.invented(title, names=False):
                 continue
-        if kept and (alike(title, kept[-1][1]) >= _SAME or at - kept[-1][0] < _SHORTEST):
+        if kept and (_says_again(title, kept[-1][1]) or at - kept[-1][0] < _SHORTEST):
             continue
         kept.append((at, title))
     return kept
+
+
+def _says_again(title: str, before: str) -> bool:
+    """Tell whether two titles share most of their words, or one is a part of the other."""
+    one, other = set(content_words(title)), set(content_words(before))
+    return alike(title, before) >= _SAME or one <= other or other <= one
 
 
 def _thinned(starts: list[tuple[int, str]], *, most: int, last: int) -> list[tuple[int, str]]:

@@ -81,6 +81,15 @@ async def test_a_sentence_is_no_title_but_its_first_clause_may_be():
     assert [each.title for each in result.chapters] == ["Printing", "The lobster recipe needs butter"]
 
 
+async def test_no_chapter_is_called_like_the_one_before_it():
+    titles = ("The first printing, hastening to begin", "The first printing", "Lobsters")
+    answer = {"chapters": [{"segment": 1 + 4 * n, "title": title} for n, title in enumerate(titles)]}
+    lines = ["The first printing was hastening to begin."] * 4 + ["The first printing."] * 4 + ["Lobsters."] * 4
+    source = talk(*(("Speaker 1", line) for line in lines))
+    result = await Insights(ScriptedModel(answer)).generate(source, kind="chapter_markers")
+    assert [each.title for each in result.chapters] == [titles[0], "Lobsters"]
+
+
 async def test_there_are_never_too_many_chapters():
     answer = {"chapters": [{"segment": n, "title": f"{word} stories"} for n, word in ((1, "Apple"), (7, "Melon"))]}
     words = ["Apple", "Melon"] * 60
@@ -149,6 +158,16 @@ async def test_a_request_beside_a_decision_is_not_the_decision():
     request = {"verdict": "decided", "decision": "Tom, please sign the contract this week."}
     result = await Insights(ScriptedModel(by_task(decided=request))).generate(source, kind="meeting_notes")
     assert [decision.text for decision in result.decisions] == ["We take the offer."]
+
+
+async def test_what_is_said_after_a_decision_is_not_the_decision():
+    source = talk(
+        ("Speaker 1", "All of this signified that something important had got to be settled."),
+        ("Speaker 2", "The old temptation assailed her more than once that week."),
+    )
+    later = {"verdict": "decided", "decision": "The old temptation assailed her more than once that week."}
+    result = await Insights(ScriptedModel(by_task(decided=later))).generate(source, kind="meeting_notes")
+    assert result.decisions == []
 
 
 async def test_a_users_wish_reaches_the_model_as_a_quotation_and_leaves_the_schema_alone():
