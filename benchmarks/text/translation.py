@@ -97,7 +97,7 @@ async def measure_translation(
             rows.append([name, f"{source} to {target}", number(scores.chrf, 1), *lost, number(scores.seconds)])
             numbers[f"{name} {source}-{target}"] = scores.chrf
     columns = ["engine", "direction", "chrF", "numbers, addresses and placeholders lost", "names lost", "s a sentence"]
-    note = f"{len(sentences)} sentences with references by hand (text_pairs.json)."
+    note = f"{len(sentences)} sentences with references by hand (pairs.json)."
     return Table(title="Translation", columns=columns, rows=rows, note=note), numbers
 
 

@@ -31,13 +31,19 @@ _OF_TYPES: dict[str, frozenset[str]] = {
 _NEUTRAL = {"uniqueItems": False}  # keywords that say nothing with this value
 _MOST_LISTED = 1000  # integers between two bounds, written out one by one
 _MOST_DIGITS = 15
+_LONGEST_LEAST = 128  # characters that a string may be told to have: for more, xgrammar takes half a second a token
 
 _SHARED = {
     "any": 'string | number | "true" | "false" | "null" | array | object',
     "object": '"{" ( string ": " any ( ", " string ": " any )* )? "}"',
     "array": '"[" ( any ( ", " any )* )? "]"',
-    "string": '"\\"" char* "\\""',
-    "char": r'[^"\\\x00-\x1f\x7f] | "\\" ( ["\\/bfnrt] | "u" ( [0-9a-ce-f] hex hex hex | "d" [0-7] hex hex ) )',
+    # What small models write in a string that they should have ended first: the engine's end tokens, which are
+    # characters to the grammar (`<|im_end|>`), and brackets behind a curly quotation mark. JSON writes it `\u003c|`.
+    "string": r'"\"" ( char | "<"+ ( after_less | escape ) | "”"+ ( after_quote | escape ) )* ( "<"+ | "”"+ )? "\""',
+    "char": r'[^<”"\\\x00-\x1f\x7f] | escape',
+    "after_less": r'[^<|”"\\\x00-\x1f\x7f]',
+    "after_quote": r'[^<}\]”"\\\x00-\x1f\x7f]',
+    "escape": r'"\\" ( ["\\/bfnrt] | "u" ( [0-9a-ce-f] hex hex hex | "d" [0-7] hex hex ) )',
     "hex": "[0-9a-f]",
     "natural": f'"0" | [1-9] [0-9]{{0,{_MOST_DIGITS - 1}}}',
     "positive": f"[1-9] [0-9]{{0,{_MOST_DIGITS - 1}}}",
@@ -206,10 +212,10 @@ def _literal(value: Any) -> str:
 
 def _string(schema: Mapping[str, Any]) -> str:
     least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
-    _require(least >= 0 and (most is None or most >= least))
+    _require(0 <= least <= _LONGEST_LEAST and (most is None or most >= least))
     if not least and most is None:
         return "string"
-    return f'( "\\"" char{{{least},{"" if most is None else int(most)}}} "\\"" )'
+    return f'( "\\"" ( char | "”" ){{{least},{"" if most is None else int(most)}}} "\\"" )'
 
 
 def _number(schema: Mapping[str, Any], kind: str) -> str:

@@ -62,6 +62,16 @@ async def test_a_schema_may_give_a_choice(model: LanguageEngine) -> None:
     jsonschema.validate(json.loads(answer.text), schema)
 
 
+async def test_an_answer_does_not_end_inside_a_string(model: LanguageEngine) -> None:
+    """A model that has said all, and may not close the string yet, would rather end."""
+    schema = {"type": "object", "properties": {"word": {"type": "string", "minLength": 120}}, "required": ["word"]}
+    options = GenerateOptions(max_tokens=100, json_schema=schema)
+    answer = await model.generate(user('Answer with JSON: {"word": "hello"}'), options)
+
+    if answer.finish_reason == "stop":
+        jsonschema.validate(json.loads(answer.text), schema)
+
+
 async def test_json_that_is_cut_off_says_so(model: LanguageEngine) -> None:
     answer = await model.generate(extracting("A long talk."), GenerateOptions(max_tokens=3, json_schema=SCHEMA))
 

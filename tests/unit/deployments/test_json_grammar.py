@@ -13,10 +13,10 @@ import pytest
 from deployments.engines.json_grammar import json_grammar
 from serve_app.errors import InvalidRequest
 
-_TOKENS = re.compile(r'\s*("(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|\{[\d,]*\}|[()|?*]|[a-z]\w*)')
+_TOKENS = re.compile(r'\s*("(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|\{[\d,]*\}|[()|?*+]|[a-z]\w*)')
 _MOST_REPEATS = 3
 _DEEP = 14  # of rules in each other: from here on the shortest way out is taken
-_CHARACTERS = "aé漢😀 19,{}[]"
+_CHARACTERS = "aé漢😀 19,{}[]<|”"
 
 
 class Written:
@@ -47,7 +47,7 @@ class Written:
                 options.append([])
                 continue
             item: Any = self._options(tokens) if sign == "(" else sign
-            suffix = tokens.pop(0) if tokens and (tokens[0] in "?*" or tokens[0].startswith("{")) else ""
+            suffix = tokens.pop(0) if tokens and (tokens[0] in "?*+" or tokens[0].startswith("{")) else ""
             options[-1].append((item, suffix))
         return options
 
@@ -57,7 +57,7 @@ class Written:
         return "".join(self._repeated(item, suffix) for item, suffix in self._random.choice(options))
 
     def _repeated(self, item: Any, suffix: str) -> str:
-        least, most = {"": (1, 1), "?": (0, 1), "*": (0, _MOST_REPEATS)}.get(suffix, (0, 0))
+        least, most = {"": (1, 1), "?": (0, 1), "*": (0, _MOST_REPEATS), "+": (1, _MOST_REPEATS)}.get(suffix, (0, 0))
         if suffix.startswith("{"):
             first, comma, last = suffix[1:-1].partition(",")
             least = int(first)
@@ -72,10 +72,12 @@ class Written:
         if item.startswith('"'):
             return str(re.sub(r"\\(.)", r"\1", item[1:-1]))
         if item.startswith("["):
-            return self._random.choice(_CHARACTERS) if item.startswith("[^") else self._of_class(item)
+            return self._of_class(item)
         return self.text(item)
 
     def _of_class(self, item: str) -> str:
+        if item.startswith("[^"):
+            return self._random.choice([c for c in _CHARACTERS if re.fullmatch(item, c)])
         listed = re.sub(r"(.)-(.)", lambda m: "".join(map(chr, range(ord(m[1]), ord(m[2]) + 1))), item[1:-1])
         return self._random.choice(re.sub(r"\\(.)", r"\1", listed))
 
@@ -166,6 +168,14 @@ def test_what_a_grammar_writes_is_valid(kind: str) -> None:
     assert validate(SCHEMAS[kind])
 
 
+def test_no_string_runs_on_behind_what_should_have_ended_it() -> None:
+    texts = "".join(validate({"type": "array", "items": {"type": "string"}, "minItems": 20}))
+
+    assert "<" in texts
+    assert "”" in texts
+    assert not re.search(r"<\||”[}\]]", texts)
+
+
 def test_every_choice_is_open() -> None:
     texts = validate({"type": "object", "properties": {key: {"type": "null"} for key in "abc"}, "required": ["b"]})
 
@@ -186,6 +196,7 @@ def test_every_choice_is_open() -> None:
         {"type": "integer", "maximum": 5},
         {"type": "integer", "minimum": 0, "maximum": 10**9},
         {"type": "number", "minimum": 0.5},
+        {"type": "string", "minLength": 129},
         {"type": "array", "uniqueItems": True},
         {"type": "array", "minItems": 3, "maxItems": 2},
         {"type": "object", "minProperties": 1},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from serve_app.ports.language import ChatMessage, FinishReason, GenerateOptions, Generation, TextDelta, Translations
@@ -39,7 +38,7 @@ class MadeTranslator:
 
 
 class MadeModel:
-    """A LanguageModel whose answers come from a function of the user's message and the number of the call."""
+    """A LanguageModel whose answers come from a function of the text to translate and the number of the call."""
 
     def __init__(self, answer: Callable[[str, int], str], *, finish_reason: FinishReason = "stop") -> None:
         self._answer = answer
@@ -53,9 +52,9 @@ class MadeModel:
         return [len(text.split()) for text in texts]
 
     async def generate(self, messages: Sequence[ChatMessage], options: GenerateOptions) -> Generation:
-        system, user = messages[0].content, messages[-1].content
+        system, user = messages[0].content, messages[-1].content.rpartition("\n\n")[2]
         self.calls.append((system, user, options))
-        text = json.dumps({"translation": self._answer(user, len(self.calls))})
+        text = self._answer(user, len(self.calls))
         return Generation(text=text, finish_reason=self._finish_reason, prompt_tokens=1, completion_tokens=1)
 
     async def stream(

@@ -14,13 +14,12 @@ async def translated(model: MadeModel, text: str, *, guesser: MadeGuesser | None
     return answer.texts[0]
 
 
-async def test_the_answer_is_bound_to_a_schema_and_in_length() -> None:
+async def test_the_answer_is_bound_in_length() -> None:
     model = MadeModel(lambda text, _: text.upper())
     assert await translated(model, "Good day.") == "GOOD DAY."
-    system, user, options = model.calls[0]
+    system, text, options = model.calls[0]
     assert "from English to French" in system
-    assert user == "Good day."
-    assert options.json_schema is not None
+    assert text == "Good day."
     assert options.max_tokens == 2 * 4 + 64
 
 
@@ -58,3 +57,36 @@ async def test_what_has_no_letters_is_not_asked() -> None:
     model = MadeModel(lambda text, _: text)
     assert await translated(model, "12:30 👍") == "12:30 👍"
     assert model.calls == []
+
+
+async def test_what_a_chatty_model_says_around_it_is_no_translation() -> None:
+    model = MadeModel(lambda text, _: f"Here is the text in French:\n\n```\n{text.upper()}\n```\n")
+    assert await translated(model, "Good day.") == "GOOD DAY."
+
+
+async def test_a_line_before_a_list_that_ends_with_a_colon_is_the_text_s() -> None:
+    model = MadeModel(lambda text, _: text.upper())
+    assert await translated(model, "Bring:\nbread") == "BRING:\nBREAD"
+
+
+async def test_a_name_that_was_respelled_is_asked_for_again_and_not_forced() -> None:
+    model = MadeModel(lambda text, call: f"{'Martina' if call == 1 else 'Marta'} Kowalczyk écrit de Lisbonne.")
+    assert await translated(model, "Marta Kowalczyk writes from Lisbon.") == "Marta Kowalczyk écrit de Lisbonne."
+    again = model.calls[1][0]
+    assert "names" in again
+    assert "Marta" in again
+    assert "must contain" not in again
+
+
+async def test_a_name_that_stays_lost_costs_one_more_question() -> None:
+    model = MadeModel(lambda _, call: f"La pompe {call} doit être remplacée.")
+    assert (
+        await translated(model, "According to Brandt, the pump has to be replaced.")
+        == "La pompe 1 doit être remplacée."
+    )
+    assert len(model.calls) == 2
+
+
+async def test_chinese_inside_is_asked_for_again() -> None:
+    model = MadeModel(lambda _, call: "Der Vertrag wurde \u7c3diert." if call == 1 else "Der Vertrag wurde signiert.")
+    assert await translated(model, "The contract was signed.") == "Der Vertrag wurde signiert."
