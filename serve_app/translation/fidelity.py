@@ -26,8 +26,7 @@ KEPT = re.compile(
 _NUMBER = re.compile(r"\d+(?:[.,'’\u00a0\u202f\u2009 ]\d+)*")
 _KEPT_OR_NUMBER = re.compile(f"{KEPT.pattern} | {_NUMBER.pattern}", re.VERBOSE)
 _GROUPED = re.compile(r"\d{1,3}(?:([.,'’\u00a0\u202f\u2009 ])\d{3})(?:\1\d{3})*(?:[.,]\d+)?$")
-
-
+_AFTERNOON = re.compile(r"(?<![\d.,:])(\d{1,2})(?=(?:[:.]\d\d)?\s?p\.?\s?m\b)", re.IGNORECASE)
 _MARK = re.compile(r"(?<![^\W\d_])XQ\s?(\d+)", re.IGNORECASE)
 
 
@@ -73,7 +72,7 @@ def missing(source: str, translated: str) -> list[str]:
     """Return what a translation lost: kept parts that are not in it, and numbers whose digits are not in it."""
     parts = Counter(KEPT.findall(source))
     lost = [part for part, times in parts.items() if translated.count(part) < times]
-    numbers = numbers_of(KEPT.sub(" ", source)) - numbers_of(KEPT.sub(" ", translated))
+    numbers = _numbers_and_hours(KEPT.sub(" ", source)) - _numbers_and_hours(KEPT.sub(" ", translated))
     return lost + list(numbers.elements())
 
 
@@ -91,6 +90,11 @@ def numbers_of(text: str) -> Counter[str]:
         else:
             found.update(re.findall(r"\d+", number))
     return found
+
+
+def _numbers_and_hours(text: str) -> Counter[str]:
+    """Count numbers, hours in the afternoon as they are on 24-hour clocks: `6 PM` and `18 Uhr` both are 18."""
+    return numbers_of(_AFTERNOON.sub(lambda match: str(int(match.group(1)) % 12 + 12), text))
 
 
 def around_parts(text: str) -> list[tuple[str, bool]]:

@@ -103,3 +103,22 @@ def test_nothing_is_to_be_translated_without_letters_of_its_own(text: str) -> No
 
 def test_of_two_translations_the_one_that_lost_less_counts() -> None:
     assert best_of("3 of 4", ["trois sur quatre", "3 sur quatre", "3 sur quatre!"]) == "3 sur quatre"
+
+
+@pytest.mark.parametrize(
+    ("source", "translated"),
+    [
+        ("bis 18 Uhr", "by 6 PM"),
+        ("at 6:30 p.m.", "um 18:30 Uhr"),
+        ("at 6 pm", "a las 6 p. m."),
+        ("à 12 h", "at 12 pm"),
+        ("by 6 PM", "bis 6 Uhr abends, also 18 Uhr"),
+    ],
+)
+def test_an_hour_in_the_afternoon_may_be_told_on_either_clock(source: str, translated: str) -> None:
+    assert missing(source, translated) == []
+
+
+def test_another_hour_is_lost() -> None:
+    assert missing("bis 18 Uhr", "by 5 PM") == ["18"]
+    assert missing("18 Punkte", "6 points") == ["18"]
