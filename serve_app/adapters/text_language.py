@@ -11,6 +11,7 @@ from serve_app.transcript.languages import language_code
 _ENOUGH_LETTERS = 4  # unless the script alone tells
 _SURE = 0.35
 _LONGEST_CHARS = 1000  # of what is looked at; fastText reads one line
+_NO_MARKS = str.maketrans(dict.fromkeys('«»‹›“”„"', " "))  # to fastText they are part of a word, and tell of Russian
 
 
 class FastTextGuesser:
@@ -22,7 +23,7 @@ class FastTextGuesser:
         self._detector = LangDetector(LangDetectConfig(max_input_length=_LONGEST_CHARS))
 
     def guess(self, text: str) -> str | None:
-        line = " ".join(text[: 4 * _LONGEST_CHARS].split())[:_LONGEST_CHARS]
+        line = " ".join(text[: 4 * _LONGEST_CHARS].translate(_NO_MARKS).split())[:_LONGEST_CHARS]
         letters = [c for c in line if c.isalpha()]
         if len(letters) < _ENOUGH_LETTERS and all(c < "\u0370" for c in letters):
             return None

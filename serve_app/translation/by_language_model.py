@@ -10,7 +10,7 @@ from functools import partial
 from serve_app.pipeline.fan_out import bounded_map
 from serve_app.ports.language import ChatMessage, GenerateOptions, LanguageGuesser, LanguageModel, Translations
 from serve_app.transcript.languages import LANGUAGES
-from serve_app.translation.fidelity import KEPT, missing, says_something
+from serve_app.translation.fidelity import KEPT, added, missing, says_something
 from serve_app.translation.names import lost_names
 from serve_app.translation.sentences import Sentence, join_sentences, split_sentences
 
@@ -95,7 +95,7 @@ class LlmTranslator:
         def faults(text: str) -> tuple[bool, int, int]:
             return (
                 not self._is_in(text, target, of=chunk, source=source),
-                len(missing(chunk, text)),
+                len(missing(chunk, text)) + len(added(chunk, text)),
                 len(lost_names(chunk, text, languages=(source, target))),
             )
 

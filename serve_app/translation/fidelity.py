@@ -76,6 +76,11 @@ def missing(source: str, translated: str) -> list[str]:
     return lost + list(numbers.elements())
 
 
+def added(source: str, translated: str) -> list[str]:
+    """Return kept parts that a translation has more often than its text: models explain what they were told to keep."""
+    return [part for part, times in Counter(KEPT.findall(source)).items() if translated.count(part) > times]
+
+
 def numbers_of(text: str) -> Counter[str]:
     """Count numbers by their digits, however the digits are grouped and whatever script they are in.
 

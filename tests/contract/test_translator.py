@@ -150,6 +150,7 @@ async def test_madlad_is_told_the_target_and_knows_the_pairs_of_its_vocabulary(t
         ("Où est la gare la plus proche ?", "fr"),
         ("¿Dónde está la estación más cercana?", "es"),
         ("Wo ist der nächste Bahnhof?", "de"),
+        ("«Jamais», dit Paul.", "fr"),
         ("最寄りの駅はどこですか？", "ja"),
         ("最近的车站在哪里？", "zh"),
         ("निकटतम स्टेशन कहाँ है?", "hi"),

@@ -90,3 +90,8 @@ async def test_a_name_that_stays_lost_costs_one_more_question() -> None:
 async def test_chinese_inside_is_asked_for_again() -> None:
     model = MadeModel(lambda _, call: "Der Vertrag wurde \u7c3diert." if call == 1 else "Der Vertrag wurde signiert.")
     assert await translated(model, "The contract was signed.") == "Der Vertrag wurde signiert."
+
+
+async def test_a_placeholder_that_is_explained_is_asked_for_again() -> None:
+    model = MadeModel(lambda _, call: "Voir {link}." + " {link} est un lien." * (call == 1))
+    assert await translated(model, "See {link}.") == "Voir {link}."
