@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from serve_app.insights.results import Chapter
 from serve_app.insights.shapes import ChapterShape, chapters_shape
+from serve_app.insights.source import SourceSegment
 from serve_app.insights.vocabulary import Vocabulary, alike, content_words
 from serve_app.insights.windows import Window, clock
 from serve_app.insights.work import Work
@@ -18,6 +19,7 @@ _CLAUSE_END = re.compile(r"[,;:.?!—–]|\s(?:i\.e\.|e\.g\.)")
 _TITLE_TOKENS = 48  # of a chapter as the model writes it; some never end a title
 _PER_WINDOW = (2, 5)
 _SHORTEST = 2  # segments of a chapter, where there are more
+_SHORTEST_S, _SHORTEST_SHARE = 10.0, 0.015  # of a recording's chapter: players refuse shorter ones, listeners skip them
 
 
 async def chapters_of(work: Work) -> list[Chapter]:
@@ -34,7 +36,7 @@ async def chapters_of(work: Work) -> list[Chapter]:
             titles.setdefault(order, title)
     places = {segment.order: at for at, segment in enumerate(segments)}
     starts = sorted((places[order], title) for order, title in titles.items())
-    kept = _borne(work, _thinned(_borne(work, starts), most=work.settings.most_chapters, last=len(segments)))
+    kept = _borne(work, _thinned(_borne(work, starts), segments, most=work.settings.most_chapters))
     if not kept:
         return []
     kept[0] = (0, kept[0][1])
@@ -115,11 +117,19 @@ def _says_again(title: str, before: str) -> bool:
     return alike(title, before) >= _SAME or one <= other or other <= one
 
 
-def _thinned(starts: list[tuple[int, str]], *, most: int, last: int) -> list[tuple[int, str]]:
-    """Join the shortest chapters to those before them until there are not too many."""
-    starts = list(starts)
-    while len(starts) > most:
-        lengths = [end[0] - start[0] for start, end in zip(starts[1:], [*starts[2:], (last, "")], strict=True)]
+def _thinned(starts: list[tuple[int, str]], segments: Sequence[SourceSegment], *, most: int) -> list[tuple[int, str]]:
+    """Join the shortest chapters to those before them until there are not too many, and none is too short."""
+    starts, least = list(starts), 0.0
+    marks: list[float] = [*range(len(segments) + 1)]
+    times = [*(segment.start_s for segment in segments), segments[-1].end_s]
+    known = [time for time in times if time is not None]
+    if len(known) == len(times):
+        marks, least = known, max(_SHORTEST_S, _SHORTEST_SHARE * (known[-1] - known[0]))
+    while len(starts) > 1:
+        ends = [at for at, _ in starts[2:]] + [len(segments)]
+        lengths = [marks[end] - marks[at] for (at, _), end in zip(starts[1:], ends, strict=True)]
+        if len(starts) <= most and min(lengths) >= least:
+            break
         del starts[1 + lengths.index(min(lengths))]
     return starts
 

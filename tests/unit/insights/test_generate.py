@@ -66,9 +66,19 @@ async def test_between_languages_a_chapter_begins_with_the_segment_it_names():
     answer = {"chapters": [{"segment": 1, "title": "Imprimer"}, {"segment": 3, "title": "Le homard"}]}
     lines = ["Printing is an art.", "It is old.", "A lobster needs butter.", "And a pot."]
     result = await Insights(ScriptedModel(answer)).generate(
-        talk(*(("Speaker 1", line) for line in lines)), kind="chapter_markers", language="fr"
+        talk(*(("Speaker 1", line) for line in lines), every_s=10.0), kind="chapter_markers", language="fr"
     )
     assert [(each.title, each.segment) for each in result.chapters] == [("Imprimer", 1), ("Le homard", 3)]
+
+
+async def test_no_chapter_of_a_recording_is_over_at_once():
+    titles = ("Printing", "Lobsters", "Light")
+    answer = {"chapters": [{"segment": n, "title": title} for n, title in enumerate(titles)]}
+    lines = ["Printing is an art."] * 10 + ["A lobster needs butter."] * 2 + ["Light attracts moths."] * 10
+    for every_s, kept in ((3.0, ["Printing", "Light"]), (30.0, list(titles))):
+        source = talk(*(("Speaker 1", line) for line in lines), every_s=every_s)
+        result = await Insights(ScriptedModel(answer)).generate(source, kind="chapter_markers")
+        assert [each.title for each in result.chapters] == kept
 
 
 async def test_a_sentence_is_no_title_but_its_first_clause_may_be():
