@@ -10,7 +10,7 @@ from functools import partial
 from serve_app.pipeline.fan_out import bounded_map
 from serve_app.ports.language import ChatMessage, GenerateOptions, LanguageGuesser, LanguageModel, Translations
 from serve_app.transcript.languages import LANGUAGES
-from serve_app.translation.fidelity import KEPT, added, missing, says_something
+from serve_app.translation.fidelity import KEPT, added, missing, restored, says_something
 from serve_app.translation.names import lost_names
 from serve_app.translation.sentences import Sentence, join_sentences, split_sentences
 
@@ -92,10 +92,11 @@ class LlmTranslator:
         )
 
     async def _chunk(self, chunk: str, *, source: str, target: str) -> str:
-        def faults(text: str) -> tuple[bool, int, int]:
+        def faults(text: str) -> tuple[bool, int, int, int]:
             return (
                 not self._is_in(text, target, of=chunk, source=source),
-                len(missing(chunk, text)) + len(added(chunk, text)),
+                len(missing(chunk, text)),
+                len(added(chunk, text)),
                 len(lost_names(chunk, text, languages=(source, target))),
             )
 
@@ -140,7 +141,7 @@ def _said(answer: str, chunk: str) -> str:
     lines = [line for line in answer.splitlines() if line.strip() and ("```" in chunk or not line.startswith("```"))]
     if len(lines) > 1 and lines[0].rstrip().endswith(":"):
         lines = lines[1:]
-    return " ".join(" ".join(lines).split())
+    return restored(chunk, " ".join(" ".join(lines).split()))
 
 
 def _again(parts: Sequence[str], names: Sequence[str]) -> str:

@@ -76,6 +76,16 @@ def missing(source: str, translated: str) -> list[str]:
     return lost + list(numbers.elements())
 
 
+def restored(source: str, translated: str) -> str:
+    """Put parts back that were translated (`{bericht}` for `{report}`), where as many came as were lost."""
+    parts, said = Counter(KEPT.findall(source)), Counter(KEPT.findall(translated))
+    lost, foreign = list((parts - said).elements()), list((said - parts).elements())
+    if len(lost) == len(foreign):
+        for wrong, right in zip(foreign, lost, strict=True):
+            translated = translated.replace(wrong, right, 1)
+    return translated
+
+
 def added(source: str, translated: str) -> list[str]:
     """Return kept parts that a translation has more often than its text: models explain what they were told to keep."""
     return [part for part, times in Counter(KEPT.findall(source)).items() if translated.count(part) > times]

@@ -38,7 +38,7 @@ async def test_a_long_text_goes_in_chunks_of_whole_sentences() -> None:
 
 async def test_what_was_lost_is_asked_for_by_name_once() -> None:
     model = MadeModel(lambda text, call: "PERDU" if call == 1 else text.upper())
-    assert await translated(model, "See {link} by 5.") == "SEE {LINK} BY 5."
+    assert await translated(model, "See {link} by 5.") == "SEE {link} BY 5."
     assert "{link} 5" in model.calls[1][0]
     assert len(model.calls) == 2
 

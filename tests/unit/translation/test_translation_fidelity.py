@@ -13,6 +13,7 @@ from serve_app.translation.fidelity import (
     mask,
     missing,
     numbers_of,
+    restored,
     says_something,
     unmask,
 )
@@ -122,3 +123,16 @@ def test_an_hour_in_the_afternoon_may_be_told_on_either_clock(source: str, trans
 def test_another_hour_is_lost() -> None:
     assert missing("bis 18 Uhr", "by 5 PM") == ["18"]
     assert missing("18 Punkte", "6 points") == ["18"]
+
+
+@pytest.mark.parametrize(
+    ("translated", "expected"),
+    [
+        ("Seite 12 von {bericht} für {name}", "Seite 12 von {report} für {name}"),
+        ("für {name} Seite 12 von {bericht}", "für {name} Seite 12 von {report}"),
+        ("{name}: {report}", "{name}: {report}"),
+        ("Seite 12 für {name}", "Seite 12 für {name}"),
+    ],
+)
+def test_a_placeholder_that_was_translated_is_put_back(translated: str, expected: str) -> None:
+    assert restored("page 12 of {report} for {name}", translated) == expected
