@@ -72,7 +72,9 @@ def missing(source: str, translated: str) -> list[str]:
     """Return what a translation lost: kept parts that are not in it, and numbers whose digits are not in it."""
     parts = Counter(KEPT.findall(source))
     lost = [part for part, times in parts.items() if translated.count(part) < times]
-    numbers = _numbers_and_hours(KEPT.sub(" ", source)) - _numbers_and_hours(KEPT.sub(" ", translated))
+    texts = [KEPT.sub(" ", text) for text in (source, translated)]
+    as_written, by_24_hours = ([count(text) for text in texts] for count in (numbers_of, _numbers_and_hours))
+    numbers = min(as_written[0] - as_written[1], by_24_hours[0] - by_24_hours[1], key=Counter.total)
     return lost + list(numbers.elements())
 
 
