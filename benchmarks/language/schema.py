@@ -54,7 +54,7 @@ _TEXT_TOKENS = 1200  # of longer texts the first part is shown, as the text feat
 
 
 def odd_texts(seed: int, *, longest_chars: int = 100_000) -> Iterator[tuple[str, str]]:
-    """Yield texts without end that nobody expects, each with its kind; every 36th is as long as may be."""
+    """Yield texts without end that nobody expects, each with its kind; one in 36 is of `longest_chars`."""
     rng = random.Random(seed)  # noqa: S311 - odd, not secret
     for turn in count():
         kind = turn % len(_KINDS)
@@ -63,7 +63,7 @@ def odd_texts(seed: int, *, longest_chars: int = 100_000) -> Iterator[tuple[str,
             rng.choice(["word", "7", "}", "\\", '"', "\x00", "\ud83d"]),
             "".join(rng.choices(_EMOJI, k=rng.randint(1, 80))),
             rng.choice(_INJECTIONS) * rng.randint(1, 3),
-            rng.choice("aと9%") * (longest_chars if turn % 36 == kind else rng.randint(100, 400)),
+            rng.choice("aと9%") * (longest_chars if turn % (4 * len(_KINDS)) == kind else rng.randint(100, 400)),
             " ".join(rng.choices(_SCRIPTS.split(), k=rng.randint(1, 30))),
             "".join(chr(rng.choice([rng.randint(0, 0x2FF), rng.randint(0x3040, 0x9FFF)])) for _ in range(60)),
             json.dumps({"summary": "}" * rng.randint(1, 40), "mood": rng.random()}) * rng.randint(1, 5),

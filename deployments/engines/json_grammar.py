@@ -39,10 +39,11 @@ _SHARED = {
     "array": '"[" ( any ( ", " any )* )? "]"',
     # What small models write in a string that they should have ended first: the engine's end tokens, which are
     # characters to the grammar (`<|im_end|>`), and brackets behind a curly quotation mark. JSON writes it `\u003c|`.
-    "string": r'"\"" ( char | "<"+ ( after_less | escape ) | "”"+ ( after_quote | escape ) )* ( "<"+ | "”"+ )? "\""',
-    "char": r'[^<”"\\\x00-\x1f\x7f] | escape',
-    "after_less": r'[^<|”"\\\x00-\x1f\x7f]',
-    "after_quote": r'[^<}\]”"\\\x00-\x1f\x7f]',
+    "string": r'"\"" ( plain | escape | less | quote )* ( "<"+ | "”"+ )? "\""',
+    "plain": r'[^<”"\\\x00-\x1f\x7f]',
+    "less": r'"<"+ ( [^<|”"\\\x00-\x1f\x7f] | escape )',
+    "quote": r'"”"+ ( [^<}\]”"\\\x00-\x1f\x7f] | escape )',
+    "char": r'[^<"\\\x00-\x1f\x7f] | escape',
     "escape": r'"\\" ( ["\\/bfnrt] | "u" ( [0-9a-ce-f] hex hex hex | "d" [0-7] hex hex ) )',
     "hex": "[0-9a-f]",
     "natural": f'"0" | [1-9] [0-9]{{0,{_MOST_DIGITS - 1}}}',
@@ -215,7 +216,7 @@ def _string(schema: Mapping[str, Any]) -> str:
     _require(0 <= least <= _LONGEST_LEAST and (most is None or most >= least))
     if not least and most is None:
         return "string"
-    return f'( "\\"" ( char | "”" ){{{least},{"" if most is None else int(most)}}} "\\"" )'
+    return f'( "\\"" char{{{least},{"" if most is None else int(most)}}} "\\"" )'
 
 
 def _number(schema: Mapping[str, Any], kind: str) -> str:

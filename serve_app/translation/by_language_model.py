@@ -14,8 +14,6 @@ from serve_app.translation.fidelity import KEPT, added, missing, restored, says_
 from serve_app.translation.names import lost_names
 from serve_app.translation.sentences import Sentence, join_sentences, split_sentences
 
-PROMPT_VERSION = "translate-2"
-
 # The languages Hark names that Qwen2 and Qwen2.5 were trained on in earnest (Qwen2 Technical Report, 2024).
 QWEN_LANGUAGES = frozenset(
     {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -13,12 +14,7 @@ SPELLED_ALIKE = frozenset({"en", "de", "fr", "es", "pt", "it", "nl"})
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _NEW_SENTENCE = re.compile(r"(?:^|[.!?:;…\n]|[\"“„«¿¡(])\s*$")
-_CALENDAR = frozenset(
-    {
-        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march",
-        "april", "may", "june", "july", "august", "september", "october", "november", "december",
-    }
-)  # fmt: skip
+_CALENDAR = frozenset(name.casefold() for name in (*calendar.day_name, *calendar.month_name))
 _ALIKE = 0.75  # of the letters: Marta and Martina have 0.83, President and Presidente 0.95
 _FEWEST_LETTERS = 4  # of a name that is missed: `And` and `The` have capitals where speech is cut
 _SHARED_START = 3  # letters: Lisbon, Lisboa, Lissabon
