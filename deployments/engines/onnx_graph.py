@@ -59,9 +59,15 @@ class GraphBuilder:
         """Add the activation function."""
         return self.add("Gelu", [x], domain=RUNTIME)
 
-    def normalize(self, x: str, name: str) -> str:
+    def normalize(self, x: str, name: str, *, epsilon: float = 1e-5) -> str:
         """Add a layer normalization."""
-        return self.add("LayerNormalization", [x, self.tensor(f"{name}/gamma"), self.tensor(f"{name}/beta")], axis=-1)
+        parameters = [self.tensor(f"{name}/gamma"), self.tensor(f"{name}/beta")]
+        return self.add("LayerNormalization", [x, *parameters], axis=-1, epsilon=epsilon)
+
+    def dense(self, x: str, name: str) -> str:
+        """Add a linear layer in float32."""
+        transposed = self.constant(f"{name}/transposed", self._stored(f"{name}/weight").astype(np.float32).T)
+        return self.add("Add", [self.add("MatMul", [x, transposed]), self.tensor(f"{name}/bias")])
 
     def linear(self, x: str, name: str) -> str:
         """Add a linear layer in 8-bit integers.
