@@ -23,6 +23,7 @@ from serve_app.transcript.json_view import speaker_name
 
 _LONGEST_QUESTION = 1_000  # characters
 _ANSWER_TOKENS = 320
+_SUPPORT = 0.5  # of an answer's content words: it has some of the question, which the passages need not have
 _FOLLOWS_UP = re.compile(
     r"^(and|but|so|why|how come|what about|how about|who else|what else|where|when)\b.{0,25}$|"
     r"\b(it|its|they|them|their|he|him|his|she|her|hers|that|this|those|these|there|then)\b",
@@ -92,7 +93,7 @@ async def answer_to(
         async for event in _not_found(language):
             yield event
         return
-    gate = Gate(work.vocabulary, same_language=work.same_language)
+    gate = Gate(work.vocabulary, same_language=work.same_language, support=_SUPPORT)
     task = work.task("chat", question=question, history=_told(history, asker.settings.history_turns))
     (window, *_) = await work.windows()
     reader = AnswerReader()

@@ -77,6 +77,13 @@ def notes_on(work: Work, points: list[Point]) -> Work:
     return replace(work, source=source, progress=None)
 
 
+def spread(items: list[T], most: int) -> list[T]:
+    """Return at most so many items, from the whole length of the list."""
+    if len(items) <= most:
+        return items
+    return [items[at * len(items) // most] for at in range(most)]
+
+
 def distinct(items: Iterable[T], *, text: Callable[[T], str]) -> list[T]:
     """Leave out what an earlier item says in nearly the same words, as overlapping windows do."""
     kept: list[tuple[T, frozenset[str]]] = []

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from serve_app.insights.attribution import Attribution
+from serve_app.insights.passages import Passages
 from serve_app.insights.proposals import Proposals
 from serve_app.insights.source import SourceText, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words
 
-_SUPPORT = 0.5  # of a sentence's content words; the rest are words a summary needs to connect them
+_SUPPORT = 0.7  # of a sentence's content words; the rest are words a summary needs to connect them
+_TOGETHER = 0.5  # of a clause's content words, in one passage of the text
+_CLAUSE_END = re.compile(r"[,;:]\s+|\s+(?:and|or|but|because|which|who|while|as well as|due to)\s+", re.IGNORECASE)
+# English words with which summaries speak of a text.
+_FRAMING = re.compile(
+    r"\b(?:recordings?|history|roles?|evolution|specifically|argue[sd]?|conclude[sd]?|begins|starts|ends|despite|"
+    r"decisions?)\b",
+    re.IGNORECASE,
+)
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]*]*\s+|(?<=[。！？؟।॥])|\n+")
 _CITATION = re.compile(r"\s*(?:\[(?:segments?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]|\(segments?\s[^)]*\))", re.IGNORECASE)
 _MARKUP = re.compile(r"</?text>|<\|[^|>]*\|>")
 _MOST_REPEATS = 3
+_SAME = 0.5  # of a sentence's content words, in another that says the same
 
 
 class Gate:
     """Lets sentences pass that the text supports, each once. Headings need fewer words of the text than sentences.
 
     With an attribution, sentences that name a speaker must also stand on that speaker's words; with proposals, what was
-    only proposed is not told as settled.
+    only proposed is not told as settled; with passages, the words of a clause must stand together somewhere, since a
+    long text has every word.
     """
 
     def __init__(
@@ -33,14 +44,17 @@ class Gate:
         support: float = _SUPPORT,
         attribution: Attribution | None = None,
         proposals: Proposals | None = None,
+        passages: Passages | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._attribution = attribution
         self._proposals = proposals
+        self._passages = passages
         self._same_language = same_language
         self._support = support
         self._said: set[str] = set()
         self.repeats = 0
+        self.refused = 0
 
     def passes(self, sentence: str) -> bool:
         plain = sentence.strip().strip("#*-•> ")
@@ -51,7 +65,9 @@ class Gate:
             self.repeats += 1
             return False
         self._said.add(key)
-        return self._supported(plain, heading=sentence.lstrip().startswith("#") or plain.endswith(":"))
+        supported = self._supported(plain, heading=sentence.lstrip().startswith("#") or plain.endswith(":"))
+        self.refused += not supported
+        return supported
 
     def _supported(self, sentence: str, *, heading: bool) -> bool:
         if not self._same_language:
@@ -62,7 +78,14 @@ class Gate:
             return False
         if self._proposals is not None and self._proposals.told_as_settled(sentence):
             return False
-        return self._vocabulary.support(sentence) >= (self._support / 2 if heading else self._support)
+        told = _FRAMING.sub(" ", sentence)
+        if heading:
+            return self._vocabulary.support(told) >= self._support / 2
+        return self._vocabulary.support(told) >= self._support and self._stands_together(told)
+
+    def _stands_together(self, sentence: str) -> bool:
+        passages = self._passages
+        return passages is None or all(passages.share(each) >= _TOGETHER for each in _CLAUSE_END.split(sentence))
 
 
 async def checked(pieces: AsyncGenerator[str, None], gate: Gate) -> AsyncGenerator[str, None]:
@@ -100,8 +123,17 @@ def _is_finished(sentence: str) -> bool:
     return plain[-1:] in ".!?…。！？؟।॥:" or len(plain) < 120
 
 
-def most_central(source: SourceText, *, count: int) -> list[str]:
-    """Return the sentences, in order, whose words the rest of the text repeats most."""
+def said_in(sentence: str, others: Sequence[str]) -> bool:
+    """Tell whether one of some sentences has most of the words of this one."""
+    words = content_words(sentence)
+    return any(sum(map(Vocabulary([other]).has, words)) >= _SAME * len(words) for other in others)
+
+
+def most_central(source: SourceText, *, count: int, beside: Sequence[str] = ()) -> list[str]:
+    """Return the sentences, in order, whose words the rest of the text repeats most, without what others say.
+
+    Questions come last.
+    """
     sentences = [each for segment in source.segments for each in sentences_of(segment.text)]
     weight: dict[str, int] = {}
     for sentence in sentences:
@@ -112,5 +144,6 @@ def most_central(source: SourceText, *, count: int) -> list[str]:
         words = set(content_words(sentence))
         return sum(weight[word] for word in words) / (len(words) + 4)  # short ones say little
 
-    best = sorted(range(len(sentences)), key=lambda at: -centrality(sentences[at]))[:count]
+    new = (at for at, sentence in enumerate(sentences) if not said_in(sentence, beside))
+    best = sorted(new, key=lambda at: ("?" in sentences[at], -centrality(sentences[at])))[:count]
     return [sentences[at] for at in sorted(best)]

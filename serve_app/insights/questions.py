@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from serve_app.insights.results import Question
 from serve_app.insights.shapes import AnswerShape
-from serve_app.insights.source import sentences_of
+from serve_app.insights.source import SourceSegment, sentences_of
 from serve_app.insights.templates import quoted
-from serve_app.insights.vocabulary import alike, tokens
+from serve_app.insights.vocabulary import alike, content_words, tokens
 from serve_app.insights.windows import rendered
 from serve_app.insights.work import Work
 
@@ -23,7 +24,11 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _AFTER = 8  # segments behind a question in which its answer is looked for
+_RIGHT_AFTER = 3  # of them are heard as answers, whatever their words
 _SAME = 0.7  # shared content words of an answer that only repeats the question
+_ECHO = 0.5  # of a question's content words come back where whoever asks it answers it
+_TOLD = 0.25  # of an answer's words, in a segment that gives a part of it
+_BORNE = 0.7  # of them, in all such segments together: it is in the words of the text
 
 
 async def questions_of(work: Work) -> list[Question]:
@@ -46,8 +51,8 @@ def is_question(sentence: str, *, language: str | None) -> bool:
 
 
 async def _answered(work: Work, order: int, question: str) -> Question:
-    segment = work.source.get(order)
     nearby = work.source.around(order, before=1, after=_AFTER)
+    asked = next(each for each in nearby if each.order == order)
     shape = AnswerShape()
     if len(nearby) > 1:
         shape = await work.asker.fill(
@@ -56,13 +61,45 @@ async def _answered(work: Work, order: int, question: str) -> Question:
             work.task("question", question=quoted(question, 300), segment=str(order)),
             max_tokens=160,
         )
-    orders = [each for each in work.cited(shape.answer, shape.segments) if each != order] if shape.found else []
-    answered = bool(orders) and alike(shape.answer, question) < _SAME
+    behind = [each for each in nearby if each.order > order]
+    orders = _answering(work, asked, question, shape, behind) if shape.found else []
     return Question(
         question=question,
         segment=order,
-        speaker=segment.speaker if segment else None,
-        start_time=segment.start_s if segment else None,
-        answer=shape.answer.strip() if answered else None,
-        answer_segments=orders if answered else [],
+        speaker=asked.speaker,
+        start_time=asked.start_s,
+        answer=shape.answer.strip() if orders else None,
+        answer_segments=orders,
     )
+
+
+def _answering(
+    work: Work, asked: SourceSegment, question: str, shape: AnswerShape, behind: Sequence[SourceSegment]
+) -> list[int]:
+    """Return those of the segments behind a question that give the answer; none where nothing they say can be it.
+
+    What others say right after a question may answer it in any words, what they say later has a word of it, and whoever
+    goes on speaking after a question answers it in its words.
+    """
+    told = _telling(work, shape.answer, behind)
+    cited = [each for each in told if each.order in shape.segments]
+    if work.has(shape.answer, cited, share=_BORNE):
+        told = cited or told
+    orders = work.cited(shape.answer, [each.order for each in told])
+    if not orders or not work.has(shape.answer, told, share=_BORNE) or alike(shape.answer, question) >= _SAME:
+        return []
+    words = content_words(question)
+    echo = sum(any(work.words_of(each).has(word) for each in told) for word in words)
+    if asked.speaker is not None and all(each.speaker == asked.speaker for each in told):
+        return orders if words and echo >= _ECHO * len(words) else []
+    return orders if echo or not work.same_language or told[0] in behind[:_RIGHT_AFTER] else []
+
+
+def _telling(work: Work, answer: str, segments: Sequence[SourceSegment]) -> list[SourceSegment]:
+    """Return the segments with a part of an answer; all of it where it is made of words that say little, like `yes`."""
+    if not work.same_language:
+        return list(segments)
+    words = content_words(answer)
+    share = _TOLD if words else 1.0
+    words = words or [token.key for token in tokens(answer)]
+    return [each for each in segments if sum(map(work.words_of(each).has, words)) >= share * len(words) > 0]

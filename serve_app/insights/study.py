@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import TypeVar
 
 from serve_app.insights.excerpt import excerpt_of
-from serve_app.insights.points import distinct
+from serve_app.insights.points import distinct, spread
 from serve_app.insights.results import Flashcard, QuizQuestion, Quote
 from serve_app.insights.shapes import CardsShape, QuizShape, QuizzesShape, QuotesShape
-from serve_app.insights.vocabulary import Vocabulary, alike, content_words, tokens
+from serve_app.insights.source import SourceSegment
+from serve_app.insights.vocabulary import SPEAKER_LABEL, Vocabulary, alike, content_words, tokens
 from serve_app.insights.work import Work
-
-T = TypeVar("T")
 
 _SAME_ANSWER = 0.8
 _ANSWER_SUPPORT = 0.75  # of an answer's content words must be in the segments: it is short, and all there is to learn
@@ -38,7 +36,7 @@ async def quotes_of(work: Work) -> list[Quote]:
                 )
             )
     found.sort(key=lambda quote: quote.segments[0])
-    return _spread(distinct(found, text=lambda quote: quote.text), work.settings.most_items)
+    return spread(distinct(found, text=lambda quote: quote.text), work.settings.most_items)
 
 
 async def flashcards_of(work: Work) -> list[Flashcard]:
@@ -50,7 +48,7 @@ async def flashcards_of(work: Work) -> list[Flashcard]:
         for shape in answer.cards
         if (orders := _borne(work, shape.question, shape.answer, shape.segments))
     ]
-    return _spread(distinct(found, text=lambda card: card.question), work.settings.most_items)
+    return spread(distinct(found, text=lambda card: card.question), work.settings.most_items)
 
 
 async def quiz_of(work: Work) -> list[QuizQuestion]:
@@ -63,7 +61,7 @@ async def quiz_of(work: Work) -> list[QuizQuestion]:
         for shape in answer.questions
         if (question := _quiz_question(work, shape)) is not None
     ]
-    return _spread(distinct(found, text=lambda question: question.question), work.settings.most_items)
+    return spread(distinct(found, text=lambda question: question.question), work.settings.most_items)
 
 
 def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
@@ -87,8 +85,11 @@ def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
 def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> list[int]:
     """Return the segments each of which bears, with its neighbours, a question and its answer.
 
-    None does where the answer says nothing but the question again. Two facts far apart do not answer each other.
+    None does where the answer says nothing but the question again, or who speaks. Two facts far apart do not answer
+    each other, nor does what two people say in turn, unless one of them asks.
     """
+    if SPEAKER_LABEL.fullmatch(answer.strip(" .")):
+        return []
     asked = Vocabulary([question])
     words = [*content_words(answer), *Vocabulary([answer]).numbers] or [token.key for token in tokens(answer)]
     if not content_words(question) or all(asked.has(word) or word in asked.numbers for word in words):
@@ -96,20 +97,19 @@ def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> lis
     return [
         order
         for order in work.cited(f"{question} {answer}", orders)
-        if work.bears(question, [order])
+        if work.has(question, _one_voice(work, order))
         and work.bears(answer, [order], share=_ANSWER_SUPPORT)
         and work.cited(answer, [order])
     ]
+
+
+def _one_voice(work: Work, order: int) -> list[SourceSegment]:
+    """Return a segment with those of its neighbours that are of the same speaker, or ask something."""
+    nearby = work.source.around(order, before=1, after=1)
+    return [each for each in nearby if each.speaker == work.speaker_of(order) or "?" in each.text]
 
 
 async def _share(work: Work) -> str:
     """Return how many items one window is asked for, more than needed, since some will not stand."""
     windows = len(await work.windows())
     return str(min(max(ceil(1.5 * work.settings.most_items / max(windows, 1)), 2), 8))
-
-
-def _spread(items: list[T], most: int) -> list[T]:
-    """Return at most so many items, from the whole length of the list."""
-    if len(items) <= most:
-        return items
-    return [items[at * len(items) // most] for at in range(most)]

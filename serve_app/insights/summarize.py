@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from serve_app.insights.actions import action_items_of
-from serve_app.insights.points import main_points, notes_on, points_of
-from serve_app.insights.prose import Gate, checked, most_central
+from serve_app.insights.points import main_points, notes_on, points_of, spread
+from serve_app.insights.prose import Gate, checked, most_central, said_in
 from serve_app.insights.results import ActionItem, Point, Style, Summary
 from serve_app.insights.vocabulary import tokens
 from serve_app.insights.windows import rendered
@@ -46,28 +46,34 @@ async def summary_of(work: Work, style: Style) -> AsyncGenerator[TextDelta | Sum
 async def prose(work: Work, name: str, *, sentences: int, **values: str) -> AsyncGenerator[str, None]:
     """Yield what the prompt `name` makes of a text, a checked sentence at a time.
 
-    A longer text is read through its windows' points. Where nothing that the model says is borne by the text, its
-    own most central sentences stand in.
+    A longer text is read through its windows' points. Where the text bears less than half of the sentences that there
+    should be, its own stand in: points of a long one, the most central of another.
     """
     if is_short(work):
         yield work.source.text
         return
     windows = await work.windows()
-    text = windows[0].text if len(windows) == 1 else await _notes(work)
+    points = await points_of(work) if len(windows) > 1 else []
+    text = windows[0].text if len(windows) == 1 else await _notes(work, points)
     gate = Gate(
         work.vocabulary,
         same_language=work.same_language,
         attribution=work.attribution,
         proposals=work.proposals,
+        passages=work.passages,
     )
-    said = False
+    told: list[str] = []
     if text:
         async with aclosing(checked(work.asker.write(text, work.task(name, **values)), gate)) as pieces:
             async for piece in pieces:
-                said = True
+                told.append(piece)
                 yield piece
-    if not said and work.same_language:
-        yield " ".join(most_central(work.source, count=sentences))
+    if work.same_language and 2 * len(told) < sentences:
+        missing = min(gate.refused, sentences - len(told)) if told else sentences
+        own = _own_sentences(work, points, count=missing, beside=told)
+        joint = _joint(told)
+        if own:
+            yield _lead(told, joint) + joint.join(own)
 
 
 def is_short(work: Work) -> bool:
@@ -76,9 +82,28 @@ def is_short(work: Work) -> bool:
     return work.same_language and len(text) < _SHORT and len(tokens(text)) <= work.settings.short_words
 
 
-async def _notes(work: Work) -> str:
+def _own_sentences(work: Work, points: list[Point], *, count: int, beside: Sequence[str]) -> list[str]:
+    """Return sentences of a text that say something else, from all its length."""
+    if not points:
+        return most_central(work.source, count=count, beside=beside)
+    return spread([point.text for point in points if not said_in(point.text, beside)], count)
+
+
+def _joint(told: Sequence[str]) -> str:
+    """Return what stands between two items of a text that was begun so."""
+    if told and told[-1].lstrip().startswith("- "):
+        return "\n- "
+    return "\n\n" if any("\n\n" in each for each in told) else " "
+
+
+def _lead(told: Sequence[str], joint: str) -> str:
+    if not told:
+        return ""
+    return joint.lstrip() if told[-1][-1:].isspace() else joint
+
+
+async def _notes(work: Work, points: list[Point]) -> str:
     """Return the points of a long text, as the text of one window."""
-    points = await points_of(work)
     notes = notes_on(work, points)
     if len(await notes.windows()) > 1:
         notes = notes_on(work, await main_points(work))

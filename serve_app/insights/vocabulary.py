@@ -13,7 +13,7 @@ from serve_app.insights.spoken_numbers import spoken_numbers
 _UNSPACED = r"\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_])(?:(?![{_UNSPACED}])[\w\u0300-\u036f]|['’](?=\w))*")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_SPEAKER = re.compile(r"\b(?:Speaker|Sprecher|Locuteur|Intervenant|Hablante)\s+\d+", re.IGNORECASE)
+SPEAKER_LABEL = re.compile(r"\b(?:Speaker|Sprecher|Locuteur|Intervenant|Hablante)\s+\d+", re.IGNORECASE)
 _NAME = re.compile(r"(?<=[^\W_][,;:]\s)[A-Z][\w'’]+|(?<=[^\W\d_]\s)[A-Z][\w'’]+|\b\w*[a-z][A-Z]\w*")
 
 # Words that say nothing by themselves; those of four letters and more, shorter ones are never counted.
@@ -58,6 +58,11 @@ def content_words(text: str) -> list[str]:
     return [token.key for token in tokens(text) if _says_something(token.key)]
 
 
+def forms(key: str) -> tuple[str, ...]:
+    """Return what a word is found by: itself and, if it has four letters and more, the beginning of all its forms."""
+    return (key, f"{_stem(key)}-") if len(key) >= 4 else (key,)
+
+
 def alike(left: str, right: str) -> float:
     """Return how many of the content words two texts share, 0..1 (Jaccard)."""
     one, other = set(content_words(left)), set(content_words(right))
@@ -92,12 +97,12 @@ class Vocabulary:
 
     def support(self, statement: str) -> float:
         """Return the share of a statement's content words that the text has; 1 if there are none."""
-        words = content_words(_SPEAKER.sub(" ", statement))
+        words = content_words(SPEAKER_LABEL.sub(" ", statement))
         return sum(map(self.has, words)) / len(words) if words else 1.0
 
     def invented(self, statement: str, *, names: bool = True) -> list[str]:
         """Return the numbers and names of a statement that the text does not have."""
-        plain = _SPEAKER.sub(" ", statement)
+        plain = SPEAKER_LABEL.sub(" ", statement)
         found = [number for number in _NUMBER.findall(plain) if not _digits(number) & self.numbers]
         if names and self._language in _NAMES_ARE_CAPITAL:
             found += [name for name in _NAME.findall(plain) if not all(map(self.has, meaningful_words(name)))]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from serve_app.insights.attribution import Attribution
 from serve_app.insights.decoding import Asker, Shape
+from serve_app.insights.passages import Passages
 from serve_app.insights.proposals import Proposals
 from serve_app.insights.quotes import QuoteFinder
 from serve_app.insights.settings import InsightsSettings
@@ -70,6 +71,10 @@ class Work:
     @cached_property
     def proposals(self) -> Proposals:
         return Proposals(self.source)
+
+    @cached_property
+    def passages(self) -> Passages:
+        return Passages(segment.text for segment in self.source.segments)
 
     @cached_property
     def quotes(self) -> QuoteFinder:
@@ -141,12 +146,15 @@ class Work:
 
     def bears(self, statement: str, orders: list[int], *, share: float = _SUPPORT) -> bool:
         """Tell whether some segments, or those next to them, have such a share of a statement's content words."""
-        if not self.same_language:
-            return True
         nearby = {each for order in orders for each in self.source.around(order, before=1, after=1)}
+        return self.has(statement, nearby, share=share)
+
+    def has(self, statement: str, segments: Iterable[SourceSegment], *, share: float = _SUPPORT) -> bool:
+        """Tell whether some segments have such a share of a statement's content words; True between languages."""
         words = content_words(statement)
-        borne = sum(any(self.words_of(each).has(word) for each in nearby) for word in words)
-        return borne >= share * len(words)
+        vocabularies = [self.words_of(each) for each in segments]
+        borne = sum(any(each.has(word) for each in vocabularies) for word in words)
+        return not self.same_language or borne >= share * len(words)
 
     def _telling(self, statement: str, orders: list[int]) -> list[int]:
         """Return those of the segments that say a part of a statement themselves: small models cite whole stretches."""

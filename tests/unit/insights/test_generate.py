@@ -148,6 +148,22 @@ async def test_flashcards_answer_from_the_text():
     assert [card.answer for card in result.flashcards] == ["the printer from Berlin"]
 
 
+async def test_a_card_is_of_one_voice_unless_somebody_asks_and_whoever_speaks_is_no_answer():
+    source = talk(
+        ("Speaker 1", "The first books were printed in black letter. " + "Black letter is narrow. " * 12),
+        ("Speaker 2", "Lobsters are boiled in salted water. " + "Salted water is heavy. " * 12),
+        ("Speaker 3", "How many lobsters escaped from the kitchen?"),
+        ("Speaker 4", "Seven animals."),
+    )
+    cards = [
+        {"segments": [2], "question": "In which letter were the first books printed?", "answer": "Salted water."},
+        {"segments": [2], "question": "Who says that lobsters are boiled in salted water?", "answer": "Speaker 2"},
+        {"segments": [4], "question": "How many lobsters escaped from the kitchen?", "answer": "Seven animals."},
+    ]
+    result = await Insights(ScriptedModel({"cards": cards})).generate(source, kind="flashcards")
+    assert [card.answer for card in result.flashcards] == ["Seven animals."]
+
+
 async def test_meeting_notes_have_only_the_parts_that_there_are():
     script = by_task(
         main_points={"points": [{"segments": [1], "text": "The printer broke on Tuesday."}]},
