@@ -23,10 +23,10 @@ class Passages:
     def share(self, statement: str) -> float:
         """Return how many of a statement's content words three neighbouring segments have at most, 0..1.
 
-        What has fewer than two such words stands anywhere: 1.
+        What has fewer than three such words stands anywhere: 1.
         """
         words = content_words(statement)
-        if len(words) < 2:
+        if len(words) < 3:
             return 1.0
         found = Counter(place for word in words for place in self._near(word))
         return max(found.values(), default=0) / len(words)

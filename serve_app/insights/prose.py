@@ -13,7 +13,7 @@ from serve_app.insights.source import SourceText, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words
 
 _SUPPORT = 0.7  # of a sentence's content words; the rest are words a summary needs to connect them
-_TOGETHER = 0.5  # of a clause's content words, in one passage of the text
+_TOGETHER = 0.6  # of a clause's content words, in one passage of the text
 _CLAUSE_END = re.compile(r"[,;:]\s+|\s+(?:and|or|but|because|which|who|while|as well as|due to)\s+", re.IGNORECASE)
 # English words with which summaries speak of a text.
 _FRAMING = re.compile(

@@ -83,10 +83,9 @@ def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
 
 
 def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> list[int]:
-    """Return the segments each of which bears, with its neighbours, a question and its answer.
+    """Return the segments each of which bears a question and its answer, or the answer behind somebody who asks.
 
-    None does where the answer says nothing but the question again, or who speaks. Two facts far apart do not answer
-    each other, nor does what two people say in turn, unless one of them asks.
+    None does where the answer says nothing but the question again, or who speaks. Two facts do not answer each other.
     """
     if SPEAKER_LABEL.fullmatch(answer.strip(" .")):
         return []
@@ -97,16 +96,16 @@ def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> lis
     return [
         order
         for order in work.cited(f"{question} {answer}", orders)
-        if work.has(question, _one_voice(work, order))
-        and work.bears(answer, [order], share=_ANSWER_SUPPORT)
+        if work.has(question, _asked_beside(work, order))
+        and work.has(answer, work.source.around(order, before=0, after=0), share=_ANSWER_SUPPORT)
         and work.cited(answer, [order])
     ]
 
 
-def _one_voice(work: Work, order: int) -> list[SourceSegment]:
-    """Return a segment with those of its neighbours that are of the same speaker, or ask something."""
-    nearby = work.source.around(order, before=1, after=1)
-    return [each for each in nearby if each.speaker == work.speaker_of(order) or "?" in each.text]
+def _asked_beside(work: Work, order: int) -> list[SourceSegment]:
+    """Return a segment, and the one before it where that asks something."""
+    nearby = work.source.around(order, before=1, after=0)
+    return [each for each in nearby if each.order == order or "?" in each.text]
 
 
 async def _share(work: Work) -> str:

@@ -157,11 +157,17 @@ class Work:
         return not self.same_language or borne >= share * len(words)
 
     def _telling(self, statement: str, orders: list[int]) -> list[int]:
-        """Return those of the segments that say a part of a statement themselves: small models cite whole stretches."""
+        """Return those of the segments that say a part of a statement themselves, or those of their neighbours.
+
+        Small models cite whole stretches, and the segment beside the one they mean.
+        """
         words = content_words(statement)
-        spoken = {order: self.source.around(order, before=0, after=0)[0] for order in orders}
-        shares = {order: sum(map(self.words_of(each).has, words)) for order, each in spoken.items()}
-        return [order for order, said in shares.items() if said >= _TOLD * len(words)] or orders
+        for reach in (0, 1):
+            near = {each.order: each for at in orders for each in self.source.around(at, before=reach, after=reach)}
+            shares = {at: sum(map(self.words_of(each).has, words)) for at, each in sorted(near.items())}
+            if telling := [at for at, said in shares.items() if said >= _TOLD * len(words)]:
+                return telling
+        return orders
 
     def words_of(self, segment: SourceSegment) -> Vocabulary:
         """Return the words of one segment."""

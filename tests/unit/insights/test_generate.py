@@ -148,7 +148,7 @@ async def test_flashcards_answer_from_the_text():
     assert [card.answer for card in result.flashcards] == ["the printer from Berlin"]
 
 
-async def test_a_card_is_of_one_voice_unless_somebody_asks_and_whoever_speaks_is_no_answer():
+async def test_a_card_stands_on_one_segment_or_behind_a_question_and_who_speaks_is_no_answer():
     source = talk(
         ("Speaker 1", "The first books were printed in black letter. " + "Black letter is narrow. " * 12),
         ("Speaker 2", "Lobsters are boiled in salted water. " + "Salted water is heavy. " * 12),

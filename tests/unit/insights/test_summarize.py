@@ -3,7 +3,7 @@ from contextlib import aclosing
 from itertools import pairwise, product
 
 import pytest
-from scripted_model import MEETING, ScriptedModel, by_task
+from scripted_model import MEETING, ScriptedModel, by_task, talk
 
 from serve_app.insights.insights import Insights
 from serve_app.insights.kept import KeptAnswers
@@ -18,6 +18,7 @@ LONG = SourceText.from_text(
     " ".join(f"In chapter {n} the wizard visits town number {n} and buys {n} apples there." for n in range(1, 200)),
     language="en",
 )
+QUIET = talk(*[("Speaker 1", "Rain fell again on Monday.")] * 5, ("Speaker 2", "Maria likes the quiet printer."))
 POINTS = {"points": [{"segments": [1], "text": "The wizard visits town number 1."}]}
 
 
@@ -155,6 +156,12 @@ async def test_of_the_segments_that_a_point_cites_those_are_named_that_say_it():
     answer = {"points": [{"segments": [1, 4, 6], "text": "The last repair cost two hundred euros."}]}
     summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
     assert [point.segments for point in summary.points] == [[4]]
+
+
+async def test_a_point_that_cites_the_segments_beside_the_one_it_means_names_that_one():
+    answer = {"points": [{"segments": [1, 2, 5], "text": "Maria likes the quiet printer."}]}
+    summary = await Insights(ScriptedModel(answer)).summarize(QUIET, style="bullet_points")
+    assert [point.segments for point in summary.points] == [[6]]
 
 
 async def test_every_part_of_a_long_text_has_its_points():
