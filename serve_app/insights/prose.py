@@ -9,6 +9,7 @@ from contextlib import aclosing
 from serve_app.insights.attribution import Attribution
 from serve_app.insights.passages import Passages
 from serve_app.insights.proposals import Proposals
+from serve_app.insights.relations import Relations
 from serve_app.insights.source import SourceText, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words
 
@@ -33,7 +34,7 @@ class Gate:
 
     With an attribution, sentences that name a speaker must also stand on that speaker's words; with proposals, what was
     only proposed is not told as settled; with passages, the words of a clause must stand together somewhere, since a
-    long text has every word.
+    long text has every word; with relations, it has nobody else do what the text says.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Gate:
         attribution: Attribution | None = None,
         proposals: Proposals | None = None,
         passages: Passages | None = None,
+        relations: Relations | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._attribution = attribution
         self._proposals = proposals
         self._passages = passages
+        self._relations = relations
         self._same_language = same_language
         self._support = support
         self._said: set[str] = set()
@@ -81,11 +84,12 @@ class Gate:
         told = _FRAMING.sub(" ", sentence)
         if heading:
             return self._vocabulary.support(told) >= self._support / 2
-        return self._vocabulary.support(told) >= self._support and self._stands_together(told)
+        return self._vocabulary.support(told) >= self._support and all(map(self._is_told, _CLAUSE_END.split(told)))
 
-    def _stands_together(self, sentence: str) -> bool:
-        passages = self._passages
-        return passages is None or all(passages.share(each) >= _TOGETHER for each in _CLAUSE_END.split(sentence))
+    def _is_told(self, clause: str) -> bool:
+        if self._passages is not None and self._passages.share(clause) < _TOGETHER:
+            return False
+        return self._relations is None or not self._relations.broken(clause)
 
 
 async def checked(pieces: AsyncGenerator[str, None], gate: Gate) -> AsyncGenerator[str, None]:

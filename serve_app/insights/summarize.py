@@ -61,6 +61,7 @@ async def prose(work: Work, name: str, *, sentences: int, **values: str) -> Asyn
         attribution=work.attribution,
         proposals=work.proposals,
         passages=work.passages,
+        relations=work.relations,
     )
     told: list[str] = []
     if text:

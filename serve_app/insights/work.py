@@ -13,6 +13,7 @@ from serve_app.insights.decoding import Asker, Shape
 from serve_app.insights.passages import Passages
 from serve_app.insights.proposals import Proposals
 from serve_app.insights.quotes import QuoteFinder
+from serve_app.insights.relations import Relations
 from serve_app.insights.settings import InsightsSettings
 from serve_app.insights.source import SourceSegment, SourceText
 from serve_app.insights.templates import prompt
@@ -75,6 +76,10 @@ class Work:
     @cached_property
     def passages(self) -> Passages:
         return Passages(segment.text for segment in self.source.segments)
+
+    @cached_property
+    def relations(self) -> Relations:
+        return Relations(self.source)
 
     @cached_property
     def quotes(self) -> QuoteFinder:
