@@ -1,4 +1,4 @@
-"""The proxy tells the client's address, and faults as the service tells them."""
+"""The proxy tells the client's address, and faults as the service tells them, and leaves answers to its buffers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serve_app.cli.haproxy import OPTION, error_files, error_page, with_client_address
+from serve_app.cli.haproxy import OPTION, error_files, error_page, with_client_address, without_splicing
 
 
 def test_the_option_is_added_to_the_defaults_once() -> None:
@@ -19,6 +19,11 @@ def test_the_option_is_added_to_the_defaults_once() -> None:
 def test_a_configuration_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match="defaults"):
         with_client_address("global\n")
+
+
+def test_answers_are_not_spliced() -> None:
+    configuration = "defaults\n    option abortonclose\n    option splice-request\n    option splice-response\n"
+    assert without_splicing(configuration) == "defaults\n    option abortonclose\n"
 
 
 def test_every_page_for_a_request_without_a_replica_is_found() -> None:
