@@ -89,9 +89,9 @@ def _answering(
     if not orders or not work.has(shape.answer, told, share=_BORNE) or alike(shape.answer, question) >= _SAME:
         return []
     words = content_words(question)
-    echo = sum(any(work.words_of(each).has(word) for each in told) for word in words)
+    echo = work.share(words, told) if words else 0.0
     if asked.speaker is not None and all(each.speaker == asked.speaker for each in told):
-        return orders if words and echo >= _ECHO * len(words) else []
+        return orders if echo >= _ECHO else []
     return orders if echo or not work.same_language or told[0] in behind[:_RIGHT_AFTER] else []
 
 
@@ -102,4 +102,4 @@ def _telling(work: Work, answer: str, segments: Sequence[SourceSegment]) -> list
     words = content_words(answer)
     share = _TOLD if words else 1.0
     words = words or [token.key for token in tokens(answer)]
-    return [each for each in segments if sum(map(work.words_of(each).has, words)) >= share * len(words) > 0]
+    return [each for each in segments if words and work.share(words, [each]) >= share]

@@ -72,9 +72,8 @@ async def prose(work: Work, name: str, *, sentences: int, **values: str) -> Asyn
     if work.same_language and 2 * len(told) < sentences:
         missing = min(gate.refused, sentences - len(told)) if told else sentences
         own = _own_sentences(work, points, count=missing, beside=told)
-        joint = _joint(told)
         if own:
-            yield _lead(told, joint) + joint.join(own)
+            yield _continued(told, own)
 
 
 def is_short(work: Work) -> bool:
@@ -90,17 +89,14 @@ def _own_sentences(work: Work, points: list[Point], *, count: int, beside: Seque
     return spread([point.text for point in points if not said_in(point.text, beside)], count)
 
 
-def _joint(told: Sequence[str]) -> str:
-    """Return what stands between two items of a text that was begun so."""
-    if told and told[-1].lstrip().startswith("- "):
-        return "\n- "
-    return "\n\n" if any("\n\n" in each for each in told) else " "
-
-
-def _lead(told: Sequence[str], joint: str) -> str:
+def _continued(told: Sequence[str], own: Sequence[str]) -> str:
+    """Return sentences in the form of those told before: items of a list, paragraphs, or one behind the other."""
     if not told:
-        return ""
-    return joint.lstrip() if told[-1][-1:].isspace() else joint
+        return " ".join(own)
+    joint = "\n\n" if any("\n\n" in each for each in told) else " "
+    if told[-1].lstrip().startswith("- "):
+        joint = "\n- "
+    return (joint.lstrip() if told[-1][-1:].isspace() else joint) + joint.join(own)
 
 
 async def _notes(work: Work, points: list[Point]) -> str:

@@ -149,17 +149,20 @@ class Work:
         elsewhere = self._best(statement)
         return elsewhere if elsewhere and self.bears(statement, elsewhere) else []
 
-    def bears(self, statement: str, orders: list[int], *, share: float = _SUPPORT) -> bool:
-        """Tell whether some segments, or those next to them, have such a share of a statement's content words."""
+    def bears(self, statement: str, orders: list[int]) -> bool:
+        """Tell whether some segments, or those next to them, have half of a statement's content words."""
         nearby = {each for order in orders for each in self.source.around(order, before=1, after=1)}
-        return self.has(statement, nearby, share=share)
+        return self.has(statement, nearby)
 
     def has(self, statement: str, segments: Iterable[SourceSegment], *, share: float = _SUPPORT) -> bool:
         """Tell whether some segments have such a share of a statement's content words; True between languages."""
-        words = content_words(statement)
+        return not self.same_language or self.share(content_words(statement), segments) >= share
+
+    def share(self, words: Sequence[str], segments: Iterable[SourceSegment]) -> float:
+        """Return how many of some words, 0..1, some segments have; 1 of no words."""
         vocabularies = [self.words_of(each) for each in segments]
         borne = sum(any(each.has(word) for each in vocabularies) for word in words)
-        return not self.same_language or borne >= share * len(words)
+        return borne / len(words) if words else 1.0
 
     def _telling(self, statement: str, orders: list[int]) -> list[int]:
         """Return those of the segments that say a part of a statement themselves, or those of their neighbours.
@@ -169,8 +172,7 @@ class Work:
         words = content_words(statement)
         for reach in (0, 1):
             near = {each.order: each for at in orders for each in self.source.around(at, before=reach, after=reach)}
-            shares = {at: sum(map(self.words_of(each).has, words)) for at, each in sorted(near.items())}
-            if telling := [at for at, said in shares.items() if said >= _TOLD * len(words)]:
+            if telling := [at for at in sorted(near) if self.share(words, [near[at]]) >= _TOLD]:
                 return telling
         return orders
 
