@@ -50,6 +50,7 @@ _DECISION = re.compile(
 _ACCEPTANCE = re.compile(r"^(?:sure|yes|yeah|okay|ok|fine|will do|of course|all right|alright)\b", re.IGNORECASE)
 _OWN_REQUEST = re.compile(_REQUEST, re.IGNORECASE)
 _OWN_TASK = re.compile(_UNDERTAKING, re.IGNORECASE)
+_CALL = re.compile(r"^\w+[,!]")  # `Dispose, young man` is said to somebody, and leaves open what to do
 _FIELDS = re.compile(r",? (?:owner|due): .*$")  # a small model writes on into the next field at times
 _SAID_BY_THEN = 0.6  # of the content words of a task or decision
 _FEW_WORDS = 8  # of an answer that takes on what was just asked, and adds no task of its own
@@ -144,7 +145,7 @@ def _item(work: Work, order: int, shape: TaskShape) -> ActionItem | None:
     segment = work.source.get(order)
     if segment is None or orders != [order]:  # what another segment says is not what was judged
         return None
-    if task.endswith("?"):
+    if task.endswith("?") or _CALL.match(task):
         return None
     if not _said_by_then(work, order, task):
         return None

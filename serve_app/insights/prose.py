@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from serve_app.insights.attribution import Attribution
+from serve_app.insights.negations import Negations
 from serve_app.insights.passages import Passages
 from serve_app.insights.proposals import Proposals
 from serve_app.insights.relations import Relations
@@ -34,7 +35,8 @@ class Gate:
 
     With an attribution, sentences that name a speaker must also stand on that speaker's words; with proposals, what was
     only proposed is not told as settled; with passages, the words of a clause must stand together somewhere, since a
-    long text has every word; with relations, it has nobody else do what the text says.
+    long text has every word; with relations, it has nobody else do what the text says; with negations, it says nothing
+    that the text denies.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Gate:
         proposals: Proposals | None = None,
         passages: Passages | None = None,
         relations: Relations | None = None,
+        negations: Negations | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._attribution = attribution
         self._proposals = proposals
         self._passages = passages
         self._relations = relations
+        self._negations = negations
         self._same_language = same_language
         self._support = support
         self._said: set[str] = set()
@@ -75,16 +79,20 @@ class Gate:
     def _supported(self, sentence: str, *, heading: bool) -> bool:
         if not self._same_language:
             return not self._vocabulary.invented(sentence, names=False)
-        if self._vocabulary.invented(sentence, names=not heading):
-            return False
-        if self._attribution is not None and not self._attribution.holds(sentence):
-            return False
-        if self._proposals is not None and self._proposals.told_as_settled(sentence):
+        if self._vocabulary.invented(sentence, names=not heading) or self._misleads(sentence):
             return False
         told = _FRAMING.sub(" ", sentence)
         if heading:
             return self._vocabulary.support(told) >= self._support / 2
         return self._vocabulary.support(told) >= self._support and all(map(self._is_told, _CLAUSE_END.split(told)))
+
+    def _misleads(self, sentence: str) -> bool:
+        """Tell whether a sentence gives words to whom they are not of, settles what is open, or turns a `not`."""
+        if self._attribution is not None and not self._attribution.holds(sentence):
+            return True
+        if self._proposals is not None and self._proposals.told_as_settled(sentence):
+            return True
+        return self._negations is not None and self._negations.turned(sentence)
 
     def _is_told(self, clause: str) -> bool:
         if self._passages is not None and self._passages.share(clause) < _TOGETHER:

@@ -15,6 +15,7 @@ from serve_app.insights.work import Work
 
 _SAME_ANSWER = 0.8
 _ANSWER_SUPPORT = 0.75  # of an answer's content words must be in the segments: it is short, and all there is to learn
+_LONGEST_ANSWER = 140  # characters; what is longer is the text again, and nothing that can be learned by heart
 _VERDICTS = frozenset({"yes", "no", "true", "false", "maybe", "not sure"})  # with these, three of four are no options
 
 
@@ -83,19 +84,22 @@ def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
 
 
 def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> list[int]:
-    """Return the segments each of which bears a question and its answer, or the answer behind somebody who asks.
+    """Return the segments, cited or next to them, each of which bears a question and its answer.
 
-    None does where the answer says nothing but the question again, or who speaks. Two facts do not answer each other.
+    One may also bear the answer alone, behind somebody who asks. None does where the answer says nothing but the
+    question again, or who speaks, or is long. Two facts do not answer each other.
     """
-    if SPEAKER_LABEL.fullmatch(answer.strip(" .")):
+    if len(answer) > _LONGEST_ANSWER or SPEAKER_LABEL.fullmatch(answer.strip(" .")):
         return []
     asked = Vocabulary([question])
     words = [*content_words(answer), *Vocabulary([answer]).numbers] or [token.key for token in tokens(answer)]
     if not content_words(question) or all(asked.has(word) or word in asked.numbers for word in words):
         return []
+    cited = work.cited(f"{question} {answer}", orders)
+    nearby = {each.order for order in cited for each in work.source.around(order, before=1, after=1)}
     return [
         order
-        for order in work.cited(f"{question} {answer}", orders)
+        for order in sorted(nearby)
         if work.has(question, _asked_beside(work, order))
         and work.has(answer, work.source.around(order, before=0, after=0), share=_ANSWER_SUPPORT)
         and work.cited(answer, [order])

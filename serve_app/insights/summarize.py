@@ -62,6 +62,7 @@ async def prose(work: Work, name: str, *, sentences: int, **values: str) -> Asyn
         proposals=work.proposals,
         passages=work.passages,
         relations=work.relations,
+        negations=work.negations,
     )
     told: list[str] = []
     if text:

@@ -124,7 +124,7 @@ def _stem(key: str) -> str:
 
 
 def _says_something(key: str) -> bool:
-    if key in _EMPTY or key.isdigit():
+    if key in _EMPTY or key[0].isdigit():
         return False
     return len(key) >= 4 or not key.isascii()
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from serve_app.insights.attribution import Attribution
 from serve_app.insights.decoding import Asker, Shape
+from serve_app.insights.negations import Negations
 from serve_app.insights.passages import Passages
 from serve_app.insights.proposals import Proposals
 from serve_app.insights.quotes import QuoteFinder
@@ -78,6 +79,10 @@ class Work:
         return Passages(segment.text for segment in self.source.segments)
 
     @cached_property
+    def negations(self) -> Negations:
+        return Negations(self.source)
+
+    @cached_property
     def relations(self) -> Relations:
         return Relations(self.source)
 
@@ -142,7 +147,7 @@ class Work:
             return known
         if self.vocabulary.invented(statement) or not self.attribution.holds(statement):
             return []
-        if self.proposals.told_as_settled(statement):
+        if self.proposals.told_as_settled(statement) or self.negations.turned(statement):
             return []
         if self.bears(statement, known):
             return self._telling(statement, known)

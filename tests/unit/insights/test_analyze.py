@@ -67,6 +67,7 @@ async def test_action_items_without_support_or_that_are_no_tasks_are_dropped():
     assert await action_items(actions(CALL | {"task": "Feed the elephants"})) == []
     assert await action_items(actions(CALL | {"verdict": "story"})) == []
     assert await action_items(actions(CALL | {"task": "Call the repair company?"})) == []
+    assert await action_items(actions(CALL | {"task": "Call, repair company"})) == []
 
 
 async def test_a_task_that_another_segment_is_about_is_not_the_one_that_was_judged():

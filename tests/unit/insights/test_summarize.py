@@ -62,6 +62,21 @@ def test_words_that_a_text_has_far_apart_are_no_statement_of_it():
     assert not gate.passes("Elephants escaped to the doctor in Leipzig.")
 
 
+def test_a_number_is_told_only_of_what_stands_near_it():
+    source = SourceText.from_text(
+        "Calligraphy was perfected in an old process. Rain fell. It went on and on. Sweynheym began printing in 1465. "
+        "The monastery printed a book. Rain went on. Roman letters came to France in the fifteenth century.",
+        language="en",
+    )
+    gate = Gate(
+        Vocabulary([source.text]), same_language=True, passages=Passages(segment.text for segment in source.segments)
+    )
+    assert gate.passes("The monastery began printing a book in 1465.")
+    assert not gate.passes("The book printing process was perfected in 1465.")
+    assert gate.passes("The letters came in the 15th century.")
+    assert not gate.passes("The monastery stood in the 15th century.")
+
+
 async def test_where_less_than_half_stands_the_texts_own_sentences_stand_in():
     model = ScriptedModel("The printer broke on Tuesday. The astronauts landed near Houston. The moon is green cheese.")
     summary = (await Insights(model).summarize(MEETING)).summary
