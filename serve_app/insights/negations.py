@@ -8,12 +8,17 @@ from functools import cached_property
 
 from serve_app.insights.passages import Passages
 from serve_app.insights.source import SourceText, sentences_of
+from serve_app.insights.vocabulary import content_words
 
+_LEAST_WORDS = 3  # of a statement; what has fewer may be of any clause
 _SAME = 0.6  # of a statement's content words, in the clause of the text that it is compared with
-_DENIAL = re.compile(r"\b(?:not|never|no|nor|neither|nobody|nothing|none|nowhere|cannot)\b|n['’]t\b", re.IGNORECASE)
-# Words of denial that deny nothing: `not only`, `not this but that`, `isn't it`, `don't forget`.
+_DENIAL = re.compile(
+    r"\b(?:not|never|no|nor|neither|nobody|nothing|none|nowhere|cannot|almost|nearly)\b|n['’]t\b", re.IGNORECASE
+)
+# Words of denial that deny nothing: `not only`, `not this but that`, `almost all`, `isn't it`, `don't forget`.
 _NO_DENIAL = re.compile(
     r"\bnot (?:only|just|merely|least)\b|\bnot\b[^.;]*\bbut\b|\b(?:if|or|why) not\b|\bwhy don['’]t\b|"
+    r"\b(?:almost|nearly) (?:all|always|any|every\w*|half|the|a|an|\d+)\b|"
     r"\bno (?:problem|worries|doubt|later than|more than|less|fewer)\b|^no\b|"
     r"\w+n['’]t (?:you|we|he|she|they|it)\b|(?:n['’]t|\bnot|\bnever) (?:forget|hesitate|fail|miss)\b|\bcan['’]t wait\b",
     re.IGNORECASE,
@@ -39,7 +44,7 @@ class Negations:
 
     def turned(self, statement: str) -> bool:
         """Tell whether only clauses of the other kind, denying or not, have most of a statement's words."""
-        if self._source.language != "en":
+        if self._source.language != "en" or len(content_words(statement)) < _LEAST_WORDS:
             return False
         share, places = self._passages.best(statement)
         if share < _SAME or not places:

@@ -92,7 +92,8 @@ class Gate:
             return True
         if self._proposals is not None and self._proposals.told_as_settled(sentence):
             return True
-        return self._negations is not None and self._negations.turned(sentence)
+        clauses = (sentence, *_CLAUSE_END.split(sentence))
+        return self._negations is not None and any(map(self._negations.turned, clauses))
 
     def _is_told(self, clause: str) -> bool:
         if self._passages is not None and self._passages.share(clause) < _TOGETHER:

@@ -10,7 +10,8 @@ TEXT = (
     "Don't forget to send the signed contract to Berlin. We never opened the northern warehouse. "
     "I don't think, Mr. Hale, that you have done right in introducing such a person. "
     "The printer is fast and quiet. A lobster from San Francisco is not a lobster, but a crayfish. "
-    "The shop failed to deliver the blue curtains. It's a lovely garden party, isn't it?"
+    "The shop failed to deliver the blue curtains. It's a lovely garden party, isn't it? The child almost hurt the "
+    "small dog. Almost all guests ordered grey soup."
 )
 
 
@@ -32,6 +33,8 @@ TEXT = (
         ("A lobster from San Francisco is a crayfish.", False),
         ("The shop did not deliver the blue curtains.", False),
         ("It is a lovely garden party.", False),
+        ("The child hurt the small dog.", True),
+        ("The guests ordered grey soup.", False),
         ("Nobody mentioned elephants in the zoo.", False),
     ],
 )

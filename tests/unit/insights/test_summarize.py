@@ -7,6 +7,7 @@ from scripted_model import MEETING, ScriptedModel, by_task, talk
 
 from serve_app.insights.insights import Insights
 from serve_app.insights.kept import KeptAnswers
+from serve_app.insights.negations import Negations
 from serve_app.insights.passages import Passages
 from serve_app.insights.prose import Gate
 from serve_app.insights.results import Summary
@@ -60,6 +61,17 @@ def test_words_that_a_text_has_far_apart_are_no_statement_of_it():
     gate = Gate(Vocabulary([source.text]), same_language=True, passages=passages)
     assert gate.passes("The doctor prepared coffee, lobsters escaped and elephants sleep.")
     assert not gate.passes("Elephants escaped to the doctor in Leipzig.")
+
+
+def test_what_a_text_denies_is_no_clause_of_its_summary():
+    source = SourceText.from_text(
+        "The child almost hurt the small dog. The administration stopped picketing.", language="en"
+    )
+    gate = Gate(Vocabulary([source.text]), same_language=True, negations=Negations(source))
+    assert gate.passes("It is about the picketing that the administration stopped.")
+    assert not gate.passes(
+        "It is about the picketing that the administration stopped and the child hurting a small dog."
+    )
 
 
 def test_a_number_is_told_only_of_what_stands_near_it():
