@@ -28,6 +28,7 @@ _CITATION = re.compile(r"\s*(?:\[(?:segments?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]|\(s
 _MARKUP = re.compile(r"</?text>|<\|[^|>]*\|>")
 _MOST_REPEATS = 3
 _SAME = 0.5  # of a sentence's content words, in another that says the same
+_REPEATABLE = 5  # content words from which a sentence repeats another that has all of them
 
 
 class Gate:
@@ -60,6 +61,7 @@ class Gate:
         self._same_language = same_language
         self._support = support
         self._said: set[str] = set()
+        self._told: list[frozenset[str]] = []
         self.repeats = 0
         self.refused = 0
 
@@ -68,11 +70,14 @@ class Gate:
         key = " ".join(content_words(plain)) or plain
         if not any(c.isalnum() for c in plain):
             return False
-        if key in self._said:
+        words = frozenset(content_words(_FRAMING.sub(" ", plain)))
+        if key in self._said or (len(words) >= _REPEATABLE and any(words <= told for told in self._told)):
             self.repeats += 1
             return False
         self._said.add(key)
         supported = self._supported(plain, heading=sentence.lstrip().startswith("#") or plain.endswith(":"))
+        if supported:
+            self._told.append(words)
         self.refused += not supported
         return supported
 

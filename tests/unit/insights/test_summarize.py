@@ -54,6 +54,17 @@ async def test_what_is_made_up_about_a_thing_that_a_text_names_is_left_out():
     assert not re.search("unique|popular", summary)
 
 
+def test_a_sentence_whose_words_another_told_is_said_once():
+    gate = Gate(
+        Vocabulary(["The recording is of a talk. Metal letters were invented in Mainz, and printing spread."]),
+        same_language=True,
+    )
+    assert gate.passes("It also mentions that metal letters were invented in Mainz and printing spread.")
+    assert not gate.passes("The recording also mentions that in Mainz metal letters were invented, and printing.")
+    assert gate.passes("Printing spread.")
+    assert gate.repeats == 1
+
+
 def test_words_that_a_text_has_far_apart_are_no_statement_of_it():
     facts = ["The doctor prepared coffee.", "Lobsters escaped.", "Elephants sleep.", "Trains stopped in Leipzig."]
     source = SourceText.from_text(" Rain fell. It went on and on. ".join(facts))
