@@ -14,7 +14,7 @@ class InsightsSettings:
     whole_windows: int = 12  # quotes, cards and topics of a longer text are drawn from an excerpt
     answer_tokens: int = 900  # of the longest answer of one call
     calls_at_once: int = 6  # of one request; the engine batches them
-    call_deadline_s: float = 600.0  # of one call, its time in the engine's queue included
+    call_deadline_s: float = 1_800.0  # of one call, its time in the queue included: slow cores write a token a second
     longest_prompt: int = 500  # characters of a user's own wish that are heeded
     short_words: int = 25  # a text of so few words is its own summary
     most_items: int = 12  # of quotes, flashcards, quiz questions
