@@ -1,13 +1,14 @@
-"""Who does something, and what comes before what: right words in a relation that a text does not have. English only."""
+"""Who does what, what comes before what, what is of which kind: right words as no text relates them. English only."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 
 from serve_app.insights.source import SourceText, sentences_of
-from serve_app.insights.vocabulary import Vocabulary, tokens
+from serve_app.insights.vocabulary import Vocabulary, content_words, forms, tokens
 
 _TIMES = frozenset({"after", "before", "until"})
 _ARTICLES = frozenset({"a", "an", "the", "this", "that", "my", "your", "his", "her", "its", "our", "their"})
@@ -15,23 +16,25 @@ _AUXILIARIES = frozenset({"has", "have", "had", "is", "are", "was", "were", "wil
 _REACH = 4  # words behind `after` that tell after what
 _LEAST_LETTERS = 4
 _COPIED = 4  # words in a row
+_BESIDE = 2  # segments of the same speaker on either side that may be about the same thing
 
 
 class Relations:
-    """Knows after and before what a text says things, who does them, and what there is one of."""
+    """Knows after and before what a text says things, who does them, what there is one of, and which words it joins."""
 
     def __init__(self, source: SourceText) -> None:
         self._source = source
 
     def broken(self, clause: str) -> bool:
-        """Tell whether a clause has a time that no sentence tells, copies a sentence with another subject, or makes
-        many of one.
+        """Tell whether a clause has a time that no sentence tells, copies a sentence with another subject, makes many
+        of one, or joins words that the text has far apart (`thick letters` of a thick sauce and printed letters).
         """
         if self._source.language != "en":
             return False
         words = _keys(clause)
         untold = any(not self._told(*each) for each in _times(words))
-        return untold or self._swaps_subject(words) or any(map(self._is_one, _identified(words)))
+        misjoined = any(self._are_apart(*each) for each in _neighbours(clause))
+        return untold or misjoined or self._swaps_subject(words) or any(map(self._is_one, _identified(words)))
 
     def _told(self, time: str, event: Sequence[str]) -> bool:
         return any(self._events[time].has(word) for word in event)
@@ -43,6 +46,26 @@ class Relations:
 
     def _is_one(self, plural: str) -> bool:
         return plural not in self._words and plural.removesuffix("s") in self._words
+
+    def _are_apart(self, left: str, right: str) -> bool:
+        one, other = self._near(left), self._near(right)
+        return bool(one) and bool(other) and one.isdisjoint(other)
+
+    def _near(self, word: str) -> set[int]:
+        return set().union(*(self._places.get(form, ()) for form in forms(word)))
+
+    @cached_property
+    def _places(self) -> dict[str, set[int]]:
+        """The segments in which each word stands, and those beside them in which the same speaker goes on."""
+        found: dict[str, set[int]] = defaultdict(set)
+        segments = self._source.segments
+        for at, segment in enumerate(segments):
+            around = range(max(at - _BESIDE, 0), min(at + _BESIDE + 1, len(segments)))
+            near = [other for other in around if segments[other].speaker == segment.speaker]
+            for word in content_words(segment.text):
+                for form in forms(word):
+                    found[form].update(near)
+        return found
 
     @cached_property
     def _words(self) -> frozenset[str]:
@@ -91,6 +114,15 @@ def _identified(words: Sequence[str]) -> Iterator[str]:
     for at, word in enumerate(words[:-2]):
         if word in {"are", "were"} and words[at + 1] == "the" and words[at + 2].endswith("s"):
             yield words[at + 2]
+
+
+def _neighbours(clause: str) -> Iterator[tuple[str, str]]:
+    """Yield the content words that follow one another, names left out: anybody may speak of who was named long ago."""
+    for left, right in pairwise(tokens(clause)):
+        plain = all(clause[each.start].islower() and len(each.key) >= _LEAST_LETTERS for each in (left, right))
+        joined = clause[left.end : right.start] == " " and clause[left.end - 2] not in "'’"
+        if plain and joined and content_words(left.key) and content_words(right.key):
+            yield left.key, right.key
 
 
 def _split(words: Sequence[str]) -> tuple[str, Sequence[str]]:
