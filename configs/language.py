@@ -20,7 +20,7 @@ class LanguageModelOptions(Settings):
     threads: int = Field(default=2, ge=1)  # openvino: CPU threads
     parallel: int = Field(default=8, ge=1)  # answers that are written at the same time
     context_tokens: int = Field(default=8192, ge=512)  # of prompt and answer together
-    cache_tokens: int = Field(default=32768, ge=512)  # openvino: what all answers at work share; 16 KB each in memory
+    cache_tokens: int = Field(default=32768, ge=512)  # openvino: of answers at work and texts read last; 16 KB each
     # openvino: the same question has the same answer whatever else is being answered; slower, and the cache takes more
     reproducible: bool = False
     gpu_memory_share: float = Field(default=0.3, gt=0, le=1)  # vllm: of one card, weights and cache together

@@ -72,7 +72,7 @@ def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
     options = {option.casefold() for option in (right, *wrong) if option}
     if not orders or len(options) != 4 or options & _VERDICTS:
         return None
-    if any(alike(right, other) > _SAME_ANSWER for other in wrong):
+    if any(alike(right, other) > _SAME_ANSWER or _is_part(other, right) for other in wrong):
         return None
     place = sum(map(ord, shape.question)) % 4  # the same quiz each time, its right answers in no pattern
     return QuizQuestion(
@@ -81,6 +81,12 @@ def _quiz_question(work: Work, shape: QuizShape) -> QuizQuestion | None:
         answer_index=place,
         segments=orders,
     )
+
+
+def _is_part(one: str, other: str) -> bool:
+    """Tell whether an answer only says more than another, so that both are right or neither."""
+    left, right = ({token.key for token in tokens(each)} for each in (one, other))
+    return left <= right or right <= left
 
 
 def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> list[int]:

@@ -223,3 +223,15 @@ async def test_no_text_gives_nothing_and_asks_nobody(kind: GenerateType):
     model = ScriptedModel("Nonsense.")
     assert await Insights(model).generate(SourceText.from_text("\n"), kind=kind) == Generated(type=kind)
     assert model.prompts == []
+
+
+@pytest.mark.parametrize(("other", "kept"), [("two hundred", 0), ("twelve hundred euros", 1)])
+async def test_a_quiz_has_no_option_that_is_a_part_of_the_right_one(other: str, kept: int):
+    asked = {
+        "segments": [4],
+        "question": "How much did the last repair cost?",
+        "right_answer": "two hundred euros",
+        "wrong_answers": [other, "a thousand euros", "nothing"],
+    }
+    result = await Insights(ScriptedModel({"questions": [asked]})).generate(MEETING, kind="quiz")
+    assert len(result.quiz) == kept
