@@ -25,6 +25,9 @@ async def measure_cancelling(model: LanguageEngine, *, times: int = 3) -> dict[s
         prompts = ([ChatMessage(role="user", content=f"Count from {n}000001 upwards.")] for n in range(others))
         writing = [asyncio.create_task(model.generate(prompt, endless)) for prompt in prompts]
         await _until(lambda many=others: model.running >= many)  # type: ignore[misc]
+        await model.generate(
+            [ChatMessage(role="user", content="Hello")], GenerateOptions(max_tokens=1)
+        )  # they write now
         for turn in range(times):
             for what, prompt, tokens in (
                 ("while its prompt is read", _long_prompt(10 * others + turn), 0),

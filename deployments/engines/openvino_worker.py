@@ -10,13 +10,16 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
 from typing import Any
 
 from deployments.engines.stepping import Stepper
 
-# What all callers together advance by between two looks at who has gone away: under half a second of two cores.
-BATCH_TOKENS = 128
+# What all callers together advance by between two looks at who has gone away: under a second of two cores.
+_BATCH_TOKENS = 128
+_BATCH_TOKENS_SLOW = 24  # without integer dot products, where 128 at once are read hardly faster
+_INTEGER_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}  # as Linux names them
 _BLOCK_TOKENS = 32  # the granularity of the cache
 # What is rounded to eight or sixteen bits is rounded otherwise by the kernels of one row than by those of many.
 _FULL_PRECISION = {
@@ -41,6 +44,7 @@ def main() -> None:
             out.flush()
 
     pipeline = _pipeline(**json.loads(sys.argv[1]))
+    _warm_up(pipeline)
     # The pipeline keeps what made a step fail, and would fail for everybody from then on.
     stepper = Stepper(pipeline.step, name="openvino", broken=lambda: os._exit(1))
     answers: dict[int, _Answer] = {}
@@ -70,7 +74,7 @@ def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int, rep
 
     scheduling = openvino_genai.SchedulerConfig()
     scheduling.max_num_seqs = parallel
-    scheduling.max_num_batched_tokens = BATCH_TOKENS
+    scheduling.max_num_batched_tokens = max(batch_tokens(_cpu_flags()), parallel)
     scheduling.num_kv_blocks = cache_tokens // _BLOCK_TOKENS + parallel  # each may leave a part of a block empty
     scheduling.enable_prefix_caching = True
     return openvino_genai.ContinuousBatchingPipeline(
@@ -83,6 +87,27 @@ def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int, rep
         ENABLE_CPU_PINNING=False,
         **(_FULL_PRECISION if reproducible else {}),
     )
+
+
+def _warm_up(pipeline: Any) -> None:
+    """Take the first step, which takes seconds, while nobody waits who could go away."""
+    order = {"id": 0, "prompt": [0] * 32, "max_tokens": 1, "temperature": 0, "end_tokens": [], "grammar": None}
+    first = _Answer(pipeline, order, lambda _: None)
+    first.begin()  # what nobody holds is not answered
+    while pipeline.has_non_finished_requests():
+        pipeline.step()
+
+
+def batch_tokens(cpu_flags: Set[str]) -> int:
+    """Return how many tokens a step computes at most on a CPU with these flags."""
+    return _BATCH_TOKENS if cpu_flags & _INTEGER_DOT_PRODUCTS else _BATCH_TOKENS_SLOW
+
+
+def _cpu_flags() -> Set[str]:
+    try:
+        return set(Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return frozenset()
 
 
 class _Answer:
