@@ -1,6 +1,6 @@
 """How fast a language model writes alone and eight answers at once, how soon it lets go, whether it keeps to schemas.
 
-    python -m benchmarks.language [--model <weight set>] [--engine vllm] [--parts speed,cancel,prefixes]
+    python -m benchmarks.language [--model <weight set>] [--engine vllm] [--parts speed,cancel,turns,prefixes]
 
 In one process, on weights that `hark models pull` has fetched; no service is needed. The schema part takes long on two
 cores: with `--minutes 5` it stops then, and the same command goes on where it stopped.
@@ -21,6 +21,7 @@ from benchmarks.language.injections import injections_table, measure_injections
 from benchmarks.language.prefixes import measure_prefixes, prefixes_table
 from benchmarks.language.schema import measure_schema, schema_table
 from benchmarks.language.speed import AT_ONCE, measure_language, speed_table
+from benchmarks.language.turns import measure_turns, turns_table
 from configs.language import LanguageModelOptions
 from deployments.local_language import LanguageEngine, open_engine
 from serve_app.adapters.weights import default_data_dir, installed_path
@@ -53,6 +54,10 @@ async def measure(arguments: argparse.Namespace, *, command: str) -> str:
         if "cancel" in arguments.parts:
             numbers["cancel"] = await measure_cancelling(engine)
             tell(cancelling_table(numbers["cancel"]))
+        if "turns" in arguments.parts:
+            turns = await measure_turns(engine)
+            tell(turns_table(turns))
+            numbers["turns"] = {order: [asdict(each) for each in waited] for order, waited in turns.items()}
         if "schema" in arguments.parts:
             state = RESULTS / f"{name}_schema.tmp"
             until = time.monotonic() + 60 * arguments.minutes if arguments.minutes else None
@@ -76,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="qwen2.5-coder-1.5b-instruct-q4", help="a weight set")
     parser.add_argument("--engine", default="openvino", choices=["openvino", "vllm"])
-    parser.add_argument("--parts", default="speed,cancel,schema,injections,prefixes")
+    parser.add_argument("--parts", default="speed,cancel,turns,schema,injections,prefixes")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=96, help="of each answer")
     parser.add_argument("--calls", type=int, default=200, help="of the schema part")

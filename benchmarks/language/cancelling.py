@@ -24,7 +24,7 @@ async def measure_cancelling(model: LanguageEngine, *, times: int = 3) -> dict[s
         endless = GenerateOptions(json_schema=_ENDLESS)
         prompts = ([ChatMessage(role="user", content=f"Count from {n}000001 upwards.")] for n in range(others))
         writing = [asyncio.create_task(model.generate(prompt, endless)) for prompt in prompts]
-        await _until(lambda many=others: model.running >= many)  # type: ignore[misc]
+        await until(lambda many=others: model.running >= many)  # type: ignore[misc]
         await model.generate(
             [ChatMessage(role="user", content="Hello")], GenerateOptions(max_tokens=1)
         )  # they write now
@@ -38,7 +38,7 @@ async def measure_cancelling(model: LanguageEngine, *, times: int = 3) -> dict[s
         for task in writing:
             task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
-        await _until(lambda: model.running == 0)
+        await until(lambda: model.running == 0)
     return measured
 
 
@@ -54,12 +54,12 @@ async def _freed_s(model: LanguageEngine, prompt: str, *, after_tokens: int) -> 
                 seen += 1
 
     task = asyncio.create_task(ask())
-    await _until(lambda: model.running > before and seen >= after_tokens)
+    await until(lambda: model.running > before and seen >= after_tokens)
     if not after_tokens:
         await asyncio.sleep(0.3)  # into the prompt, which takes most of a second
     task.cancel()
     began = time.perf_counter()
-    await _until(lambda: model.running <= before)
+    await until(lambda: model.running <= before)
     return time.perf_counter() - began
 
 
@@ -67,7 +67,7 @@ def _long_prompt(seed: int) -> str:
     return " ".join(str((n * 7919 + seed * 31) % 1000) for n in range(400))
 
 
-async def _until(reached: Callable[[], bool]) -> None:
+async def until(reached: Callable[[], bool]) -> None:
     async with asyncio.timeout(_PATIENCE_S):
         while not reached():  # noqa: ASYNC110 - engines tell nobody when they let go
             await asyncio.sleep(0.002)

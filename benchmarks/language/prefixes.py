@@ -46,16 +46,16 @@ async def _asked(engine: LanguageEngine, cache_tokens: int) -> Asked:
     for task in _TASKS:
         began, prompt_tokens = time.perf_counter(), 0
         for seed in range(_TEXTS):
-            answer = await engine.generate(conversation(_text(seed), task), options)
+            answer = await engine.generate(conversation(long_text(seed, phrases=_PHRASES), task), options)
             prompt_tokens += answer.prompt_tokens
         seconds.append(time.perf_counter() - began)
     return Asked(cache_tokens=cache_tokens, prompt_tokens=prompt_tokens, first_s=seconds[0], second_s=seconds[1])
 
 
-def _text(seed: int) -> str:
-    """Return a text that differs from those of other seeds from its first words on."""
-    phrases = ("the meeting", "about the price of", "bread and the number")
-    return " ".join(f"{phrases[n % 3]} {(n * 7919 + seed * 31) % 1000}" for n in range(_PHRASES))
+def long_text(seed: int, *, phrases: int) -> str:
+    """Return a text that differs from those of other seeds from its first words on; a phrase is six tokens."""
+    words = ("the meeting", "about the price of", "bread and the number")
+    return " ".join(f"{words[n % 3]} {(n * 7919 + seed * 31) % 1000}" for n in range(phrases))
 
 
 def prefixes_table(measured: list[Asked]) -> Table:

@@ -129,7 +129,7 @@ class AnsweringEngine(ABC, Generic[RequestT]):
         room = answer_room(len(prompt), context_tokens=self._context_tokens, max_tokens=options.max_tokens)
         request = self._request(prompt, options, room)
         answer = _Answer(prompt_tokens=len(prompt), is_json=options.json_schema is not None)
-        place = await self._places.take(len(prompt) + room)
+        place = await self._places.take(len(prompt) + room, owner=options.request_id)
         async with aclosing(self._pieces(request, place)) as pieces:
             async for piece in pieces:
                 answer.add(piece)

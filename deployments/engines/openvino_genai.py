@@ -106,6 +106,7 @@ class OpenVinoEngine(AnsweringEngine[Request]):
     def _request(self, prompt: list[int], options: GenerateOptions, room: int) -> Request:
         schema = options.json_schema
         order = {
+            "owner": options.request_id,
             "prompt": prompt,
             "max_tokens": room,
             "temperature": options.temperature,

@@ -46,7 +46,8 @@ def main() -> None:
     pipeline = _pipeline(**json.loads(sys.argv[1]))
     _warm_up(pipeline)
     # The pipeline keeps what made a step fail, and would fail for everybody from then on.
-    stepper = Stepper(pipeline.step, name="openvino", broken=lambda: os._exit(1))
+    ahead = batch_tokens(_cpu_flags())
+    stepper = Stepper(pipeline.step, ahead=ahead, name="openvino", broken=lambda: os._exit(1))
     answers: dict[int, _Answer] = {}
 
     def tell_of(number: int) -> Tell:
@@ -91,8 +92,8 @@ def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int, rep
 
 def _warm_up(pipeline: Any) -> None:
     """Take the first step, which takes seconds, while nobody waits who could go away."""
-    order = {"id": 0, "prompt": [0] * 32, "max_tokens": 1, "temperature": 0, "end_tokens": [], "grammar": None}
-    first = _Answer(pipeline, order, lambda _: None)
+    order = {"prompt": [0] * 32, "max_tokens": 1, "temperature": 0, "end_tokens": [], "grammar": None}
+    first = _Answer(pipeline, {"id": 0, "owner": "", **order}, lambda _: None)
     first.begin()  # what nobody holds is not answered
     while pipeline.has_non_finished_requests():
         pipeline.step()
@@ -119,6 +120,8 @@ class _Answer:
         self._tell = tell
         self._handle: Any = None
         self.gone = threading.Event()
+        self.owner: str = order["owner"]
+        self.unread = len(order["prompt"])
 
     def begin(self) -> None:
         import numpy as np
@@ -130,6 +133,10 @@ class _Answer:
     def advance(self) -> bool:
         from openvino_genai import GenerationStatus
 
+        if self._handle is None:
+            if self.gone.is_set():
+                self._tell({"over": True})
+            return self.gone.is_set()
         running = self._handle.get_status() == GenerationStatus.RUNNING
         if self.gone.is_set():
             if running:
@@ -151,6 +158,7 @@ class _Answer:
 
         reasons = {GenerationFinishReason.NONE: None, GenerationFinishReason.LENGTH: "length"}
         while self._handle.can_read():
+            self.unread = 0
             (made,) = self._handle.read().values()
             self._tell({"tokens": list(made.generated_ids), "reason": reasons.get(made.finish_reason, "stop")})
 

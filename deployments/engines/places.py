@@ -1,9 +1,9 @@
-"""Room in a language model's engine, given out in the order of asking."""
+"""Room in a language model's engine, for which requests take turns."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter
 from dataclasses import dataclass
 
 from serve_app.errors import ModelQueueFull
@@ -14,17 +14,22 @@ class Place:
     """Room for one answer in an engine."""
 
     tokens: int
+    owner: str
 
 
 class Places:
-    """Slots and cache room of an engine, given in the order of asking. For one event loop."""
+    """Slots and cache room of an engine, for one event loop.
+
+    The next place goes to whichever owner has the fewest, and among those to who asked first: one question to a model
+    does not wait for the hundred that another request has about a long text.
+    """
 
     def __init__(self, *, slots: int, tokens: int | None, max_queue: int) -> None:
         self._slots = slots
         self._tokens = tokens  # None: the engine shares out its cache itself
         self._max_queue = max_queue
         self._taken: set[Place] = set()
-        self._waiting: deque[tuple[Place, asyncio.Future[None]]] = deque()
+        self._waiting: list[tuple[Place, asyncio.Future[None]]] = []
 
     @property
     def taken(self) -> int:
@@ -34,11 +39,11 @@ class Places:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    async def take(self, tokens: int) -> Place:
+    async def take(self, tokens: int, *, owner: str = "") -> Place:
         """Return a place once there is one; the caller gives it back. Raises ModelQueueFull when too many wait."""
         if self._tokens is not None:
             tokens = min(tokens, self._tokens)
-        place = Place(tokens)
+        place = Place(tokens, owner)
         if not self._waiting and self._fits(place):
             self._taken.add(place)
             return place
@@ -47,6 +52,7 @@ class Places:
         turn = asyncio.get_running_loop().create_future()
         entry = (place, turn)
         self._waiting.append(entry)
+        self._admit()  # it may be its turn although others wait
         try:
             await turn
         except asyncio.CancelledError:
@@ -63,8 +69,13 @@ class Places:
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._fits(self._waiting[0][0]):
-            place, turn = self._waiting.popleft()
+        while self._waiting:
+            having = Counter(place.owner for place in self._taken)
+            entry = min(self._waiting, key=lambda each: having[each[0].owner])
+            place, turn = entry
+            if not self._fits(place):
+                return
+            self._waiting.remove(entry)
             self._taken.add(place)
             if turn.cancelled():  # its caller is being cancelled and has not run yet
                 self._taken.discard(place)

@@ -106,6 +106,27 @@ async def test_places_are_given_in_the_order_of_asking() -> None:
     assert order == ["big", "small"]
 
 
+async def test_who_has_no_place_comes_before_who_has_some() -> None:
+    places = Places(slots=2, tokens=None, max_queue=8)
+    first = await places.take(1, owner="bulk")
+    await places.take(1, owner="bulk")
+    more = [asyncio.create_task(places.take(1, owner="bulk")) for _ in range(2)]
+    await settle()
+    question = asyncio.create_task(places.take(1, owner="question"))
+    await settle()
+    assert not question.done()
+
+    places.give_back(first)
+    await settle()
+    assert question.done()
+    assert not any(each.done() for each in more)
+
+    places.give_back(question.result())
+    await settle()
+    assert [each.done() for each in more] == [True, False]
+    more[1].cancel()
+
+
 async def test_more_than_there_is_takes_everything() -> None:
     places = Places(slots=2, tokens=100, max_queue=8)
     all_of_it = await places.take(1000)
