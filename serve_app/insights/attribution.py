@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from serve_app.insights.persons import spoken_to
 from serve_app.insights.source import SourceText, sentences_of
-from serve_app.insights.vocabulary import Vocabulary, content_words
+from serve_app.insights.vocabulary import Vocabulary, content_words, tokens
 
 _SUPPORT = 0.5  # of a statement's content words must be the named speakers'
 _REQUEST = re.compile(r"\b(?:please|can you|could you|will you|would you|you (?:should|must|need to|have to))\b", re.I)
@@ -18,6 +18,8 @@ _PROMISE = re.compile(
     r"offer(?:s|ed)? to|plans? to|responsible|tasked|assigned)\b",
     re.IGNORECASE,
 )
+_CLAUSE_END = re.compile(r"[,;:]\s+(?:(?:and|or|but|which|who|why)\s+)?|\s+(?:and|or|but|which|who)\s+", re.I)
+_COPIED = 6  # words in a row that are nobody else's
 _QUESTION = re.compile(r"\b(?:ask(?:s|ed)?|wonder(?:s|ed)?) (?:if|whether|how|what|why|when|who|where|which)\b", re.I)
 
 
@@ -28,11 +30,13 @@ class Attribution:
         self._source = source
 
     def holds(self, statement: str) -> bool:
-        """Tell whether a statement is right in whom it names; True where it names no speaker.
+        """Tell whether a statement is right in whom it names, and does not run from one speaker's words into another's.
 
         A speaker who is called by a name answers to it. What a speaker will do is not what that speaker asked others,
         and what a speaker asks is not what others asked that speaker.
         """
+        if any(map(self._runs_on, sentences_of(statement))):
+            return False
         found = [(name, speakers) for name, speakers in self._names.items() if _pattern(name).search(statement)]
         named = {speaker for _, speakers in found for speaker in speakers}
         if not named:
@@ -45,6 +49,21 @@ class Attribution:
         words = content_words(statement)
         borne = sum(any(said[speaker].has(word) for speaker in named) for word in words)
         return borne >= _SUPPORT * len(words)
+
+    def _runs_on(self, sentence: str) -> bool:
+        """Tell whether a sentence has clauses word for word from different speakers, as small models copy them."""
+        clauses = [_in_a_row(clause) for clause in _CLAUSE_END.split(sentence) if len(tokens(clause)) >= _COPIED]
+        said_by = [{each for each, words in self._in_a_row.items() if clause in words} for clause in clauses]
+        return any(one.isdisjoint(other) for one, other in combinations(filter(None, said_by), 2))
+
+    @cached_property
+    def _in_a_row(self) -> dict[str, str]:
+        """The words of each speaker, one after the other."""
+        texts: dict[str, list[str]] = defaultdict(list)
+        for segment in self._source.segments:
+            if segment.speaker:
+                texts[segment.speaker].append(segment.text)
+        return {speaker: _in_a_row(" ".join(said)) for speaker, said in texts.items()}
 
     @cached_property
     def _names(self) -> dict[str, set[str]]:
@@ -90,6 +109,10 @@ class Attribution:
                 texts[segment.speaker] += asked if segment.speaker != asker else []
             asked, asker = requests, segment.speaker
         return {speaker: Vocabulary(said) for speaker, said in texts.items()}
+
+
+def _in_a_row(text: str) -> str:
+    return f" {' '.join(token.key for token in tokens(text))} "
 
 
 def _pattern(name: str) -> re.Pattern[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TypeVar
 
 from serve_app.insights.results import Point
@@ -34,7 +36,11 @@ async def points_of(work: Work) -> list[Point]:
     for answer in answers:
         for point in answer.points:
             orders = work.cited(point.text, point.segments)
-            if orders and _is_whole(point.text, language=work.source.language):
+            if (
+                orders
+                and _is_whole(point.text, language=work.source.language)
+                and not _goes_in_circles(work, point.text, orders)
+            ):
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
     points.sort(key=lambda point: point.segments[0])
     return distinct(points, text=lambda point: point.text)
@@ -46,6 +52,14 @@ def _is_whole(text: str, *, language: str | None) -> bool:
     if text.rstrip().endswith("?") or len(content_words(text)) < _LEAST_WORDS:
         return False
     return language != "en" or (words[0] not in _GO_ON and words[-1] not in _GO_ON | _LEAD_ON)
+
+
+def _goes_in_circles(work: Work, text: str, orders: Sequence[int]) -> bool:
+    """Tell whether two words stand together twice that the text has once: `the den was named after the den`."""
+    told = " ".join(segment.text for segment in work.source.segments if segment.order in orders)
+    in_text = Counter(pairwise(content_words(told)))
+    pairs = Counter(pairwise(content_words(text)))
+    return work.same_language and any(count > max(in_text[pair], 1) for pair, count in pairs.items())
 
 
 async def main_points(work: Work) -> list[Point]:

@@ -23,6 +23,7 @@ _FRAMING = re.compile(
     r"decisions?)\b",
     re.IGNORECASE,
 )
+_LABEL = re.compile(r"(?:this|these|such)\s+(\w+)", re.IGNORECASE)
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]*]*\s+|(?<=[。！？؟।॥])|\n+")
 _CITATION = re.compile(r"\s*(?:\[(?:segments?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]|\(segments?\s[^)]*\))", re.IGNORECASE)
 _MARKUP = re.compile(r"</?text>|<\|[^|>]*\|>")
@@ -84,7 +85,7 @@ class Gate:
     def _supported(self, sentence: str, *, heading: bool) -> bool:
         if not self._same_language:
             return not self._vocabulary.invented(sentence, names=False)
-        if self._vocabulary.invented(sentence, names=not heading) or self._misleads(sentence):
+        if self._vocabulary.invented(sentence, names=not heading) or self._misleads(sentence) or self._labels(sentence):
             return False
         told = _FRAMING.sub(" ", sentence)
         if heading:
@@ -100,6 +101,11 @@ class Gate:
         clauses = (sentence, *_CLAUSE_END.split(sentence))
         return self._negations is not None and any(map(self._negations.turned, clauses))
 
+    def _labels(self, sentence: str) -> bool:
+        """Tell a comment, which sums up in a word that the text does not have: `This discovery was important`."""
+        label = _LABEL.match(sentence)
+        return label is not None and not all(map(self._vocabulary.has, content_words(label[1])))
+
     def _is_told(self, clause: str) -> bool:
         if self._passages is not None and self._passages.share(clause) < _TOGETHER:
             return False
@@ -109,18 +115,51 @@ class Gate:
 async def checked(pieces: AsyncGenerator[str, None], gate: Gate) -> AsyncGenerator[str, None]:
     """Yield whole sentences that pass the gate, as soon as they are complete. Who goes in circles is stopped."""
     pending = ""
+    layout = _Layout()
     async with aclosing(pieces):
         async for piece in pieces:
             pending += piece
             ready, pending = _complete(pending)
             for sentence in ready:
-                if gate.passes(sentence):
-                    yield sentence
+                if not gate.passes(sentence):
+                    layout.leave_out(sentence)
+                    continue
+                for told in layout.tell(sentence):
+                    yield told
             if gate.repeats >= _MOST_REPEATS:
                 return
     rest = _clean(pending)
     if rest.strip() and gate.passes(rest) and _is_finished(rest):
-        yield rest
+        for told in layout.tell(rest):
+            yield told
+
+
+class _Layout:
+    """Keeps lines apart between which a sentence is left out, and headings back until something is told under them."""
+
+    def __init__(self) -> None:
+        self._headings: list[str] = []
+        self._ends_line = True
+        self._gap = ""  # the line's end that went with what was left out
+
+    def tell(self, sentence: str) -> list[str]:
+        """Return what to write now."""
+        if sentence.lstrip().startswith("#"):
+            self._headings = [each for each in self._headings if _level(each) < _level(sentence)]
+            self._headings.append(sentence)
+            return []
+        first, *others = [*self._headings, sentence]
+        written = [first if self._ends_line else self._gap + first, *others]
+        self._headings, self._gap, self._ends_line = [], "", sentence.endswith("\n")
+        return written
+
+    def leave_out(self, sentence: str) -> None:
+        self._gap = sentence[len(sentence.rstrip("\n")) :] or self._gap
+
+
+def _level(heading: str) -> int:
+    plain = heading.lstrip()
+    return len(plain) - len(plain.lstrip("#"))
 
 
 def _complete(text: str) -> tuple[list[str], str]:

@@ -23,6 +23,8 @@ _ASKS = re.compile(
     r"(?:you|we|they|i|he|she|it|there|this|that|any\w*|the))\b",
     re.IGNORECASE,
 )
+# In the middle of a sentence they are relative: `the boy, | who were innocent, you`.
+_RELATIVE = re.compile(r"(?:who|whose|which)\b")
 _AFTER = 8  # segments behind a question in which its answer is looked for
 _RIGHT_AFTER = 3  # of them are heard as answers, whatever their words
 _SAME = 0.7  # shared content words of an answer that only repeats the question
@@ -47,7 +49,9 @@ def is_question(sentence: str, *, language: str | None) -> bool:
     if _MARK.search(sentence):
         return len(tokens(sentence)) > 0
     unmarked = sentence[-1:].isalnum()
-    return language == "en" and unmarked and len(tokens(sentence)) > 2 and bool(_ASKS.match(sentence))
+    if language != "en" or not unmarked or _RELATIVE.match(sentence):
+        return False
+    return len(tokens(sentence)) > 2 and bool(_ASKS.match(sentence))
 
 
 async def _answered(work: Work, order: int, question: str) -> Question:

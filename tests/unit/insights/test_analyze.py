@@ -261,6 +261,13 @@ async def test_who_goes_on_after_a_question_or_speaks_much_later_answers_it_in_i
     assert question.answer_segments == ([len(behind) + 2] if answered else [])
 
 
+async def test_a_relative_clause_asks_nothing():
+    source = talk(("Speaker 1", "which had run on in front, startled two"), ("Speaker 2", "who were innocent, you"))
+    result = await Insights(ScriptedModel()).analyze(source, kind="questions")
+    assert isinstance(result, Questions)
+    assert result.questions == []
+
+
 async def test_spoken_questions_need_no_mark_in_english():
     source = talk(("Speaker 1", "when is a lobster not a lobster"), ("Speaker 1", "When it rains, I stay here."))
     result = await Insights(ScriptedModel()).analyze(source, kind="questions")

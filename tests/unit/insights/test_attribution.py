@@ -13,6 +13,13 @@ TALK = talk(
 )
 
 
+def test_a_sentence_that_runs_from_one_speakers_words_into_anothers_is_nobodys():
+    one, other = "I write to the shops on Friday", "the landlord knows about the coffee machine"
+    assert not Attribution(TALK).holds(f"{one}, and {other}.")
+    assert Attribution(TALK).holds(f"{one}. {other.capitalize()}.")
+    assert Attribution(TALK).holds(f"{one}, since that is when the landlord comes.")
+
+
 @pytest.mark.parametrize(
     "right",
     [

@@ -109,6 +109,28 @@ async def test_where_less_than_half_stands_the_texts_own_sentences_stand_in():
     assert all(each in MEETING.text and "?" not in each for each in own)
 
 
+async def test_what_is_left_out_leaves_lines_and_no_empty_headings():
+    written = (
+        "# The printer\n\n## Elephants\n\nElephants dance in moonlight.\n\n"
+        "## The printer from Berlin\n\nMaria likes the printer from Berlin. Elephants dance in moonlight.\n\n"
+        "## The repair\n\nThe last repair cost two hundred euros.\n\n## The moon\n\nElephants dance again."
+    )
+    result = await Insights(ScriptedModel(written)).generate(MEETING, kind="blog_post")
+    told = result.content
+    assert told.startswith("# The printer\n\n## The printer from Berlin\n\nMaria likes the printer from Berlin.")
+    assert "\n## The repair\n\nThe last repair cost two hundred euros." in told
+    assert "Elephants" not in told
+    assert "The moon" not in told
+
+
+async def test_a_comment_in_a_word_of_its_own_is_left_out():
+    comment = "This discovery of the printer from Berlin was what Maria likes."
+    summary = await Insights(ScriptedModel(f"Maria likes the printer from Berlin. {comment}")).summarize(MEETING)
+    assert "discovery" not in summary.summary
+    told = "This printer from Berlin is what Maria likes."
+    assert told in (await Insights(ScriptedModel(told)).summarize(MEETING)).summary
+
+
 async def test_points_of_a_long_text_stand_in_in_the_form_that_was_begun():
     points = [{"segments": [n], "text": f"The wizard buys {n} apples in town number {n}."} for n in (1, 2)]
     written = "# Wizard\n\n- There are chapters.\n- The moon is green cheese.\n- Astronauts landed."
@@ -187,6 +209,12 @@ async def test_bullet_points_name_their_segments_and_say_nothing_twice():
 async def test_a_piece_of_speech_that_broke_off_is_no_point(broken: str):
     answer = {"points": [{"segments": [6], "text": broken}]}
     summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
+    assert summary.points == []
+
+
+async def test_a_point_that_goes_in_circles_is_none():
+    answer = {"points": [{"segments": [6], "text": "The quiet printer was named after the quiet printer."}]}
+    summary = await Insights(ScriptedModel(answer)).summarize(QUIET, style="bullet_points")
     assert summary.points == []
 
 
