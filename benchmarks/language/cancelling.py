@@ -25,9 +25,9 @@ async def measure_cancelling(model: LanguageEngine, *, times: int = 3) -> dict[s
         prompts = ([ChatMessage(role="user", content=f"Count from {n}000001 upwards.")] for n in range(others))
         writing = [asyncio.create_task(model.generate(prompt, endless)) for prompt in prompts]
         await until(lambda many=others: model.running >= many)  # type: ignore[misc]
-        await model.generate(
-            [ChatMessage(role="user", content="Hello")], GenerateOptions(max_tokens=1)
-        )  # they write now
+        # Calls begin one after the other: when this one is over, the others write.
+        await model.generate([ChatMessage(role="user", content="Hello")], GenerateOptions(max_tokens=1))
+        await until(lambda many=others: model.running <= many)  # type: ignore[misc]
         for turn in range(times):
             for what, prompt, tokens in (
                 ("while its prompt is read", _long_prompt(10 * others + turn), 0),
