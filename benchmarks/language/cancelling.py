@@ -10,7 +10,7 @@ from statistics import median
 
 from benchmarks.common.report import Table, number
 from deployments.local_language import LanguageEngine
-from serve_app.ports.language import ChatMessage, GenerateOptions
+from serve_app.ports.language import ChatMessage, GenerateOptions, Generation
 
 _OTHERS = (0, 3, 7)  # answers that are being written meanwhile
 _ENDLESS = {"type": "array", "items": {"type": "integer"}, "minItems": 10_000}  # fills whatever room there is
@@ -21,13 +21,7 @@ async def measure_cancelling(model: LanguageEngine, *, times: int = 3) -> dict[s
     """Return how many seconds after a call was cancelled the engine has let go of it."""
     measured: dict[str, list[float]] = {}
     for others in _OTHERS:
-        endless = GenerateOptions(json_schema=_ENDLESS)
-        prompts = ([ChatMessage(role="user", content=f"Count from {n}000001 upwards.")] for n in range(others))
-        writing = [asyncio.create_task(model.generate(prompt, endless)) for prompt in prompts]
-        await until(lambda many=others: model.running >= many)  # type: ignore[misc]
-        # Calls begin one after the other: when this one is over, the others write.
-        await model.generate([ChatMessage(role="user", content="Hello")], GenerateOptions(max_tokens=1))
-        await until(lambda many=others: model.running <= many)  # type: ignore[misc]
+        writing = await _writing(model, others)
         for turn in range(times):
             for what, prompt, tokens in (
                 ("while its prompt is read", _long_prompt(10 * others + turn), 0),
@@ -40,6 +34,18 @@ async def measure_cancelling(model: LanguageEngine, *, times: int = 3) -> dict[s
         await asyncio.gather(*writing, return_exceptions=True)
         await until(lambda: model.running == 0)
     return measured
+
+
+async def _writing(model: LanguageEngine, count: int) -> list[asyncio.Task[Generation]]:
+    """Have so many answers written without an end."""
+    endless = GenerateOptions(json_schema=_ENDLESS)
+    prompts = ([ChatMessage(role="user", content=f"Count from {n}000001 upwards.")] for n in range(count))
+    writing = [asyncio.create_task(model.generate(prompt, endless)) for prompt in prompts]
+    await until(lambda: model.running >= count)
+    # Calls begin one after the other: when this one is over, the others write.
+    await model.generate([ChatMessage(role="user", content="Hello")], GenerateOptions(max_tokens=1))
+    await until(lambda: model.running <= count)
+    return writing
 
 
 async def _freed_s(model: LanguageEngine, prompt: str, *, after_tokens: int) -> float:

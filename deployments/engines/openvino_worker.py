@@ -11,9 +11,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Set
-from pathlib import Path
 from typing import Any
 
+from deployments.engines.cpu import cpu_flags
 from deployments.engines.stepping import Stepper
 
 # What all callers together advance by between two looks at who has gone away: under a second of two cores.
@@ -43,11 +43,11 @@ def main() -> None:
             out.write(json.dumps(news).encode() + b"\n")
             out.flush()
 
-    pipeline = _pipeline(**json.loads(sys.argv[1]))
+    step_tokens = batch_tokens(cpu_flags())
+    pipeline = _pipeline(**json.loads(sys.argv[1]), step_tokens=step_tokens)
     _warm_up(pipeline)
     # The pipeline keeps what made a step fail, and would fail for everybody from then on.
-    ahead = batch_tokens(_cpu_flags())
-    stepper = Stepper(pipeline.step, ahead=ahead, name="openvino", broken=lambda: os._exit(1))
+    stepper = Stepper(pipeline.step, ahead=step_tokens, name="openvino", broken=lambda: os._exit(1))
     answers: dict[int, _Answer] = {}
 
     def tell_of(number: int) -> Tell:
@@ -70,12 +70,14 @@ def main() -> None:
     os._exit(0)  # the engine's threads are not waited for
 
 
-def _pipeline(*, model: str, threads: int, parallel: int, cache_tokens: int, reproducible: bool) -> Any:
+def _pipeline(
+    *, model: str, threads: int, parallel: int, cache_tokens: int, reproducible: bool, step_tokens: int
+) -> Any:
     import openvino_genai
 
     scheduling = openvino_genai.SchedulerConfig()
     scheduling.max_num_seqs = parallel
-    scheduling.max_num_batched_tokens = max(batch_tokens(_cpu_flags()), parallel)
+    scheduling.max_num_batched_tokens = max(step_tokens, parallel)
     scheduling.num_kv_blocks = cache_tokens // _BLOCK_TOKENS + parallel  # each may leave a part of a block empty
     scheduling.enable_prefix_caching = True
     return openvino_genai.ContinuousBatchingPipeline(
@@ -102,13 +104,6 @@ def _warm_up(pipeline: Any) -> None:
 def batch_tokens(cpu_flags: Set[str]) -> int:
     """Return how many tokens a step computes at most on a CPU with these flags."""
     return _BATCH_TOKENS if cpu_flags & _INTEGER_DOT_PRODUCTS else _BATCH_TOKENS_SLOW
-
-
-def _cpu_flags() -> Set[str]:
-    try:
-        return set(Path("/proc/cpuinfo").read_text().split())
-    except OSError:
-        return frozenset()
 
 
 class _Answer:

@@ -56,7 +56,7 @@ def _is_whole(text: str, *, language: str | None) -> bool:
 
 def _goes_in_circles(work: Work, text: str, orders: Sequence[int]) -> bool:
     """Tell whether two words stand together twice that the text has once: `the den was named after the den`."""
-    told = " ".join(segment.text for segment in work.source.segments if segment.order in orders)
+    told = " ".join(segment.text for order in orders if (segment := work.source.get(order)))
     in_text = Counter(pairwise(content_words(told)))
     pairs = Counter(pairwise(content_words(text)))
     return work.same_language and any(count > max(in_text[pair], 1) for pair, count in pairs.items())

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deployments.engines.cpu import has_vnni
 from deployments.engines.diarization.engine import PyannoteDiarizer
-from deployments.engines.diarization.int8 import has_vnni
 from deployments.engines.diarization.turns import Diarization
 from serve_app.audio.recording import SAMPLE_RATE_HZ, Span, Waveform
 from serve_app.audio.windows import samples_needed

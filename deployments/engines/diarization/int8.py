@@ -27,15 +27,6 @@ def measured_ranges() -> Ranges:
     return found
 
 
-def has_vnni() -> bool:
-    """Say whether this CPU multiplies 8-bit integers without the saturation that older ones suffer from."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "avx512_vnni" in flags or "avx_vnni" in flags
-
-
 def activations(graph: onnx.GraphProto) -> list[str]:
     """Return the tensors that ranges are needed of: what convolutions read and what arithmetic gives after its ReLU."""
     made = [(node, node.output[0]) for node in graph.node if node.op_type in {"Conv", "Add", "Relu"}]

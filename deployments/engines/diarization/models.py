@@ -51,6 +51,7 @@ class OnnxVoiceModels:
         import onnx
         from onnx import numpy_helper
 
+        from deployments.engines.cpu import has_vnni
         from deployments.engines.diarization import int8
 
         self._segmentation = open_session(weights_dir / SEGMENTATION_FILE, threads=threads)
@@ -66,7 +67,7 @@ class OnnxVoiceModels:
         )
         pooled = next(node for node in embedding.graph.node if node.op_type == "ReduceMean").input[0]
         cut = onnx.utils.Extractor(embedding).extract_model([embedding.graph.input[0].name], [pooled])
-        if int8.has_vnni() if integers is None else integers:
+        if has_vnni() if integers is None else integers:
             cut = int8.quantized(cut, int8.measured_ranges())
         self._trunk = open_session(cut.SerializeToString(), threads=threads)
 

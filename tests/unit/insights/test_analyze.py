@@ -1,10 +1,9 @@
 from collections.abc import Sequence
 
-import pytest
 from scripted_model import MEETING, ScriptedModel, by_task, talk
 
 from serve_app.insights.insights import Insights
-from serve_app.insights.results import ActionItems, Entities, Questions, Redaction, Sentiment, Topics
+from serve_app.insights.results import ActionItems, Entities, Redaction, Sentiment, Topics
 from serve_app.insights.source import SourceText
 from serve_app.ports.text_tools import TextSpan, TextTools
 
@@ -212,67 +211,6 @@ async def test_the_model_answers_for_other_languages_and_names_only_what_stands_
     assert isinstance(sentiment, Sentiment)
     assert [each.text for each in entities.entities] == ["Berlin"]
     assert [each.label for each in sentiment.segments] == ["neutral", "negative"]
-
-
-async def test_questions_are_found_with_their_answers():
-    answer = {"found": True, "segments": [4], "answer": "The last repair cost two hundred euros."}
-    result = await Insights(ScriptedModel(answer)).analyze(MEETING, kind="questions")
-    assert isinstance(result, Questions)
-    (question,) = result.questions
-    assert question.question == "How much did the last repair cost?"
-    assert (question.answer, question.answer_segments) == ("The last repair cost two hundred euros.", [4])
-
-
-async def test_a_question_that_nobody_answers_stays_open():
-    for answer in (
-        {"found": False, "segments": [4], "answer": "The last repair cost two hundred euros."},
-        {"found": True, "segments": [4], "answer": "It was paid by the insurance of Peter."},
-        {"found": True, "segments": [3], "answer": "How much did the last repair cost?"},
-    ):
-        result = await Insights(ScriptedModel(answer)).analyze(MEETING, kind="questions")
-        assert isinstance(result, Questions)
-        assert [question.answer for question in result.questions] == [None]
-
-
-BETWEEN = [("Speaker 3", "The museum opens at nine."), ("Speaker 4", "Rain fell on Monday.")]
-
-
-@pytest.mark.parametrize(
-    ("behind", "answer", "answered"),
-    [
-        ([("Speaker 2", "Seven minutes.")], "Seven minutes.", True),
-        ([("Speaker 1", "Seven minutes.")], "Seven minutes.", False),
-        ([("Speaker 1", "Potatoes boil for seven minutes.")], "Seven minutes.", True),
-        ([*BETWEEN, *BETWEEN, ("Speaker 2", "Seven minutes.")], "Seven minutes.", False),
-        ([*BETWEEN, *BETWEEN, ("Speaker 2", "Potatoes take seven minutes.")], "Seven minutes.", True),
-        ([("Speaker 2", "Yes, they do.")], "Yes", True),
-        ([("Speaker 2", "They sometimes do.")], "Yes", False),
-    ],
-)
-async def test_who_goes_on_after_a_question_or_speaks_much_later_answers_it_in_its_words(
-    behind: list[tuple[str, str]], answer: str, answered: bool
-):
-    source = talk(("Speaker 2", "Yes."), ("Speaker 1", "How long do potatoes boil?"), *behind)
-    script = {"found": True, "segments": [1, len(behind) + 2], "answer": answer}
-    result = await Insights(ScriptedModel(script)).analyze(source, kind="questions")
-    assert isinstance(result, Questions)
-    (question,) = result.questions
-    assert question.answer == (answer if answered else None)
-    assert question.answer_segments == ([len(behind) + 2] if answered else [])
-
-
-async def test_a_relative_clause_asks_nothing():
-    source = talk(("Speaker 1", "which had run on in front, startled two"), ("Speaker 2", "who were innocent, you"))
-    result = await Insights(ScriptedModel()).analyze(source, kind="questions")
-    assert isinstance(result, Questions)
-    assert result.questions == []
-
-
-async def test_spoken_questions_need_no_mark_in_english():
-    source = talk(("Speaker 1", "when is a lobster not a lobster"), ("Speaker 1", "When it rains, I stay here."))
-    result = await Insights(ScriptedModel()).analyze(source, kind="questions")
-    assert isinstance(result, Questions)
-    assert [question.segment for question in result.questions] == [1]
 
 
 async def test_personal_data_is_replaced_by_one_placeholder_for_one_value():
