@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -10,8 +11,8 @@ from typing import TypeVar
 
 from serve_app.insights.results import Point
 from serve_app.insights.shapes import points_shape
-from serve_app.insights.source import SourceSegment, SourceText
-from serve_app.insights.vocabulary import content_words, tokens
+from serve_app.insights.source import SourceSegment, SourceText, sentences_of
+from serve_app.insights.vocabulary import content_words, forms, tokens
 from serve_app.insights.work import Work
 
 T = TypeVar("T")
@@ -23,8 +24,12 @@ _SAME = 0.6  # shared content words of two statements of one thing
 _MOST_LEVELS = 4
 _LEAST_WORDS = 2  # that say something, in a point
 # English words with which no statement begins or ends, and others that end none.
-_GO_ON = frozenset({"and", "or", "than", "of", "which", "whom", "whose"})
+_GO_ON = frozenset({"and", "or", "than", "of", "who", "which", "whom", "whose"})
 _LEAD_ON = frozenset({"a", "an", "the", "but", "because", "if", "is", "was", "are", "were"})
+_SUBORDINATE = re.compile(
+    r"(?:as(?! an?\b| of\b| for\b)|although|because|if|though|unless|when|while)\b[^,;:]*$", re.IGNORECASE
+)
+_AMONG_NAMES = frozenset({"and", "or", "of", "the", "in", "at", "by", "for", "to"})
 
 
 async def points_of(work: Work) -> list[Point]:
@@ -48,10 +53,20 @@ async def points_of(work: Work) -> list[Point]:
 
 def _is_whole(text: str, *, language: str | None) -> bool:
     """Tell a statement from a question and from a piece of speech that was copied as it broke off."""
-    words = [token.key for token in tokens(text)]
-    if text.rstrip().endswith("?") or len(content_words(text)) < _LEAST_WORDS:
+    asks = any(sentence.rstrip().endswith("?") for sentence in sentences_of(text))
+    if asks or len(content_words(text)) < _LEAST_WORDS:
         return False
-    return language != "en" or (words[0] not in _GO_ON and words[-1] not in _GO_ON | _LEAD_ON)
+    if language != "en":
+        return True
+    words = [token.key for token in tokens(text)]
+    begins_or_ends_inside = words[0] in _GO_ON or words[-1] in _GO_ON | _LEAD_ON
+    return not (begins_or_ends_inside or _SUBORDINATE.match(text.strip()) or _only_names(text))
+
+
+def _only_names(text: str) -> bool:
+    """Tell whether all words have capital letters, as in `London, Longman and Co.`, where none has all of them."""
+    plain = (token.key for token in tokens(text) if text[token.start].islower())
+    return not text.isupper() and all(word in _AMONG_NAMES for word in plain)
 
 
 def _goes_in_circles(work: Work, text: str, orders: Sequence[int]) -> bool:
@@ -102,7 +117,7 @@ def distinct(items: Iterable[T], *, text: Callable[[T], str]) -> list[T]:
     """Leave out what an earlier item says in nearly the same words, as overlapping windows do."""
     kept: list[tuple[T, frozenset[str]]] = []
     for item in items:
-        words = frozenset(content_words(text(item))) or frozenset({text(item)})
+        words = frozenset(forms(word)[-1] for word in content_words(text(item))) or frozenset({text(item)})
         if all(len(words & other) < _SAME * len(words | other) for _, other in kept):
             kept.append((item, words))
     return [item for item, _ in kept]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from serve_app.insights.attribution import Attribution
@@ -11,7 +11,7 @@ from serve_app.insights.negations import Negations
 from serve_app.insights.passages import Passages
 from serve_app.insights.proposals import Proposals
 from serve_app.insights.relations import Relations
-from serve_app.insights.source import SourceText, sentences_of
+from serve_app.insights.splices import Splices
 from serve_app.insights.vocabulary import Vocabulary, content_words
 
 _SUPPORT = 0.7  # of a sentence's content words; the rest are words a summary needs to connect them
@@ -24,11 +24,11 @@ _FRAMING = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"(?:this|these|such)\s+(\w+)", re.IGNORECASE)
+_RANK = re.compile(r"\bmost (?:important|significant|notable|interesting|crucial|striking|relevant)\b", re.IGNORECASE)
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]*]*\s+|(?<=[。！？؟।॥])|\n+")
 _CITATION = re.compile(r"\s*(?:\[(?:segments?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]|\(segments?\s[^)]*\))", re.IGNORECASE)
 _MARKUP = re.compile(r"</?text>|<\|[^|>]*\|>")
 _MOST_REPEATS = 3
-_SAME = 0.5  # of a sentence's content words, in another that says the same
 _REPEATABLE = 5  # content words from which a sentence repeats another that has all of them
 
 
@@ -38,7 +38,7 @@ class Gate:
     With an attribution, sentences that name a speaker must also stand on that speaker's words; with proposals, what was
     only proposed is not told as settled; with passages, the words of a clause must stand together somewhere, since a
     long text has every word; with relations, it has nobody else do what the text says; with negations, it says nothing
-    that the text denies.
+    that the text denies; with splices, it does not complete a sentence of the text with the end of another.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Gate:
         passages: Passages | None = None,
         relations: Relations | None = None,
         negations: Negations | None = None,
+        splices: Splices | None = None,
     ) -> None:
         self._vocabulary = vocabulary
         self._attribution = attribution
@@ -59,6 +60,7 @@ class Gate:
         self._passages = passages
         self._relations = relations
         self._negations = negations
+        self._splices = splices
         self._same_language = same_language
         self._support = support
         self._said: set[str] = set()
@@ -93,18 +95,22 @@ class Gate:
         return self._vocabulary.support(told) >= self._support and all(map(self._is_told, _CLAUSE_END.split(told)))
 
     def _misleads(self, sentence: str) -> bool:
-        """Tell whether a sentence gives words to whom they are not of, settles what is open, or turns a `not`."""
+        """Tell whether a sentence gives words to others, settles what is open, joins pieces, or turns a `not`."""
         if self._attribution is not None and not self._attribution.holds(sentence):
             return True
         if self._proposals is not None and self._proposals.told_as_settled(sentence):
+            return True
+        if self._splices is not None and self._splices.made(sentence):
             return True
         clauses = (sentence, *_CLAUSE_END.split(sentence))
         return self._negations is not None and any(map(self._negations.turned, clauses))
 
     def _labels(self, sentence: str) -> bool:
-        """Tell a comment, which sums up in a word that the text does not have: `This discovery was important`."""
+        """Tell a comment: it sums up in a word that the text does not have, or ranks what nobody has ranked."""
         label = _LABEL.match(sentence)
-        return label is not None and not all(map(self._vocabulary.has, content_words(label[1])))
+        ranks = _RANK.findall(sentence)
+        summed_up = label is not None and not all(map(self._vocabulary.has, content_words(label[1])))
+        return summed_up or not all(map(self._vocabulary.says, ranks))
 
     def _is_told(self, clause: str) -> bool:
         if self._passages is not None and self._passages.share(clause) < _TOGETHER:
@@ -178,29 +184,3 @@ def _is_finished(sentence: str) -> bool:
     """Tell a last sentence from one that ran out of tokens: those are long and have no full stop."""
     plain = sentence.rstrip().rstrip("*_\"'”’)]")
     return plain[-1:] in ".!?…。！？؟।॥:" or len(plain) < 120
-
-
-def said_in(sentence: str, others: Sequence[str]) -> bool:
-    """Tell whether one of some sentences has most of the words of this one."""
-    words = content_words(sentence)
-    return any(sum(map(Vocabulary([other]).has, words)) >= _SAME * len(words) for other in others)
-
-
-def most_central(source: SourceText, *, count: int, beside: Sequence[str] = ()) -> list[str]:
-    """Return the sentences, in order, whose words the rest of the text repeats most, without what others say.
-
-    Questions come last.
-    """
-    sentences = [each for segment in source.segments for each in sentences_of(segment.text)]
-    weight: dict[str, int] = {}
-    for sentence in sentences:
-        for word in set(content_words(sentence)):
-            weight[word] = weight.get(word, 0) + 1
-
-    def centrality(sentence: str) -> float:
-        words = set(content_words(sentence))
-        return sum(weight[word] for word in words) / (len(words) + 4)  # short ones say little
-
-    new = (at for at, sentence in enumerate(sentences) if not said_in(sentence, beside))
-    best = sorted(new, key=lambda at: ("?" in sentences[at], -centrality(sentences[at])))[:count]
-    return [sentences[at] for at in sorted(best)]

@@ -25,6 +25,16 @@ _ASKS = re.compile(
 )
 # In the middle of a sentence they are relative: `the boy, | who were innocent, you`.
 _RELATIVE = re.compile(r"(?:who|whose|which)\b")
+# With these begins what is said in reply; `the`, a name or a verb may as well begin something else.
+_REPLY_WORDS = """
+yes no yeah yep nope sure okay ok well oh of indeed certainly perhaps maybe probably possibly exactly right not never
+always often sometimes usually because since so if when until after before i we you he she it they this that these
+those there here my our your his her its their mine nobody everybody everyone someone somebody anyone nothing
+everything something all both some most many more few fewer less several none half about around almost nearly only
+just at by from in on to with without next last tomorrow today yesterday tonight now soon later
+"""
+_REPLIES = frozenset(_REPLY_WORDS.split())
+_SHORT = 5  # words that anybody may reply with
 _AFTER = 8  # segments behind a question in which its answer is looked for
 _RIGHT_AFTER = 3  # of them are heard as answers, whatever their words
 _SAME = 0.7  # shared content words of an answer that only repeats the question
@@ -82,8 +92,8 @@ def _answering(
 ) -> list[int]:
     """Return those of the segments behind a question that give the answer; none where nothing they say can be it.
 
-    What others say right after a question may answer it in any words, what they say later has a word of it, and whoever
-    goes on speaking after a question answers it in its words.
+    What others say right after a question may answer it in any words if it begins as replies do; what they say later
+    has a word of it, and whoever goes on speaking after a question answers it in its words.
     """
     told = _telling(work, shape.answer, behind)
     cited = [each for each in told if each.order in shape.segments]
@@ -96,7 +106,14 @@ def _answering(
     echo = work.share(words, told) if words else 0.0
     if asked.speaker is not None and all(each.speaker == asked.speaker for each in told):
         return orders if echo >= _ECHO else []
-    return orders if echo or not work.same_language or told[0] in behind[:_RIGHT_AFTER] else []
+    replies = told[0] in behind[:_RIGHT_AFTER] and _is_reply(told[0].text, language=work.source.language)
+    return orders if echo or not work.same_language or replies else []
+
+
+def _is_reply(text: str, *, language: str | None) -> bool:
+    """Tell what may be said to any question from what needs none: `Put this in a double boiler and let it cook.`"""
+    words = tokens(text)
+    return language != "en" or len(words) <= _SHORT or words[0].key in _REPLIES or words[0].key[0].isdigit()
 
 
 def _telling(work: Work, answer: str, segments: Sequence[SourceSegment]) -> list[SourceSegment]:

@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from serve_app.insights.actions import action_items_of
-from serve_app.insights.points import main_points, notes_on, points_of, spread
-from serve_app.insights.prose import Gate, checked, most_central, said_in
+from serve_app.insights.extracts import central_along, most_central
+from serve_app.insights.points import main_points, notes_on, points_of
+from serve_app.insights.prose import Gate, checked
 from serve_app.insights.results import ActionItem, Point, Style, Summary
 from serve_app.insights.vocabulary import tokens
 from serve_app.insights.windows import rendered
@@ -63,6 +64,7 @@ async def prose(work: Work, name: str, *, sentences: int, **values: str) -> Asyn
         passages=work.passages,
         relations=work.relations,
         negations=work.negations,
+        splices=work.splices,
     )
     told: list[str] = []
     if text:
@@ -87,7 +89,7 @@ def _own_sentences(work: Work, points: list[Point], *, count: int, beside: Seque
     """Return sentences of a text that say something else, from all its length."""
     if not points:
         return most_central(work.source, count=count, beside=beside)
-    return spread([point.text for point in points if not said_in(point.text, beside)], count)
+    return central_along([point.text for point in points], count=count, beside=beside)
 
 
 def _continued(told: Sequence[str], own: Sequence[str]) -> str:

@@ -95,6 +95,10 @@ class Vocabulary:
         """Tell whether the text has this word in any of its forms."""
         return word in self._words or (len(word) >= 4 and _stem(word) in self._stems)
 
+    def says(self, phrase: str) -> bool:
+        """Tell whether the text has these words one after the other."""
+        return phrase.casefold() in self._text.casefold()
+
     def support(self, statement: str) -> float:
         """Return the share of a statement's content words that the text has; 1 if there are none."""
         words = content_words(SPEAKER_LABEL.sub(" ", statement))

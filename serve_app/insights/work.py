@@ -17,6 +17,7 @@ from serve_app.insights.quotes import QuoteFinder
 from serve_app.insights.relations import Relations
 from serve_app.insights.settings import InsightsSettings
 from serve_app.insights.source import SourceSegment, SourceText
+from serve_app.insights.splices import Splices
 from serve_app.insights.templates import prompt
 from serve_app.insights.vocabulary import Vocabulary, content_words
 from serve_app.insights.windows import Window, clock, windows_of
@@ -87,6 +88,10 @@ class Work:
         return Relations(self.source)
 
     @cached_property
+    def splices(self) -> Splices:
+        return Splices(self.source)
+
+    @cached_property
     def quotes(self) -> QuoteFinder:
         return QuoteFinder(self.source)
 
@@ -147,7 +152,11 @@ class Work:
             return known
         if self.vocabulary.invented(statement) or not self.attribution.holds(statement):
             return []
-        if self.proposals.told_as_settled(statement) or self.negations.turned(statement):
+        if (
+            self.proposals.told_as_settled(statement)
+            or self.negations.turned(statement)
+            or self.splices.made(statement)
+        ):
             return []
         if self.bears(statement, known):
             return self._telling(statement, known)

@@ -38,9 +38,11 @@ BETWEEN = [("Speaker 3", "The museum opens at nine."), ("Speaker 4", "Rain fell 
         ([*BETWEEN, *BETWEEN, ("Speaker 2", "Potatoes take seven minutes.")], "Seven minutes.", True),
         ([("Speaker 2", "Yes, they do.")], "Yes", True),
         ([("Speaker 2", "They sometimes do.")], "Yes", False),
+        ([("Speaker 2", "Until the fork goes in, my mother says.")], "Until the fork goes in.", True),
+        ([("Speaker 2", "Put this in a pan and serve it with toast.")], "Put this in a pan.", False),
     ],
 )
-async def test_who_goes_on_after_a_question_or_speaks_much_later_answers_it_in_its_words(
+async def test_other_words_than_a_questions_answer_it_only_right_behind_it_from_others_and_as_replies_do(
     behind: list[tuple[str, str]], answer: str, answered: bool
 ):
     source = talk(("Speaker 2", "Yes."), ("Speaker 1", "How long do potatoes boil?"), *behind)

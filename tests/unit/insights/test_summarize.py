@@ -131,6 +131,13 @@ async def test_a_comment_in_a_word_of_its_own_is_left_out():
     assert told in (await Insights(ScriptedModel(told)).summarize(MEETING)).summary
 
 
+async def test_what_nobody_ranks_is_not_ranked():
+    told = "The most important thing is that Maria likes the printer from Berlin."
+    assert told not in (await Insights(ScriptedModel(told)).summarize(MEETING)).summary
+    ranked = talk(("Speaker 1", "The most important thing is that Maria likes the printer from Berlin. " * 9))
+    assert told in (await Insights(ScriptedModel(told)).summarize(ranked)).summary
+
+
 async def test_points_of_a_long_text_stand_in_in_the_form_that_was_begun():
     points = [{"segments": [n], "text": f"The wizard buys {n} apples in town number {n}."} for n in (1, 2)]
     written = "# Wizard\n\n- There are chapters.\n- The moon is green cheese.\n- Astronauts landed."
@@ -204,12 +211,29 @@ async def test_bullet_points_name_their_segments_and_say_nothing_twice():
 
 
 @pytest.mark.parametrize(
-    "broken", ["Maria likes the printer from Berlin, it is", "which is a printer from Berlin", "It is quiet.", "   "]
+    "broken",
+    [
+        "Maria likes the printer from Berlin, it is",
+        "which is a printer from Berlin",
+        "Who likes the printer from Berlin.",
+        "As Maria likes the printer from Berlin.",
+        "Does Maria like it? The printer from Berlin.",
+        "Maria, Printer and Berlin.",
+        "It is quiet.",
+        "   ",
+    ],
 )
 async def test_a_piece_of_speech_that_broke_off_is_no_point(broken: str):
     answer = {"points": [{"segments": [6], "text": broken}]}
     summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
     assert summary.points == []
+
+
+async def test_other_forms_of_the_same_words_say_the_same():
+    texts = ("Maria likes the quiet printer.", "Maria liked the quiet printers.")
+    answer = {"points": [{"segments": [6], "text": text} for text in texts]}
+    summary = await Insights(ScriptedModel(answer)).summarize(QUIET, style="bullet_points")
+    assert [point.text for point in summary.points] == [texts[0]]
 
 
 async def test_a_point_that_goes_in_circles_is_none():
