@@ -27,14 +27,16 @@ _ASKS = re.compile(
 _RELATIVE = re.compile(r"(?:who|whose|which)\b")
 # With these begins what is said in reply; `the`, a name or a verb may as well begin something else.
 _REPLY_WORDS = """
-yes no yeah yep nope sure okay ok well oh of indeed certainly perhaps maybe probably possibly exactly right not never
-always often sometimes usually because since so if when until after before i we you he she it they this that these
-those there here my our your his her its their mine nobody everybody everyone someone somebody anyone nothing
-everything something all both some most many more few fewer less several none half about around almost nearly only
-just at by from in on to with without next last tomorrow today yesterday tonight now soon later
+yes no yeah yep nope sure okay ok well oh good great fine thanks please true correct agreed absolutely definitely of
+indeed certainly perhaps maybe probably possibly exactly right not never always often sometimes usually because since
+so if when until after before i we you he she it they this that these those there here my our your his her its their
+mine nobody everybody everyone someone somebody anyone nothing everything something all both some most many more few
+fewer less several none half about around almost nearly only just at by from in on to with without next last tomorrow
+today yesterday tonight now soon later
 """
 _REPLIES = frozenset(_REPLY_WORDS.split())
-_SHORT = 5  # words that anybody may reply with
+_ASKS_FOR = re.compile(r"\b(?:what|who|whom|whose|where|when|why|which|how)\b", re.IGNORECASE)
+_SHORT = 5  # words, with which anybody may reply who is asked for something
 _AFTER = 8  # segments behind a question in which its answer is looked for
 _RIGHT_AFTER = 3  # of them are heard as answers, whatever their words
 _SAME = 0.7  # shared content words of an answer that only repeats the question
@@ -106,14 +108,15 @@ def _answering(
     echo = work.share(words, told) if words else 0.0
     if asked.speaker is not None and all(each.speaker == asked.speaker for each in told):
         return orders if echo >= _ECHO else []
-    replies = told[0] in behind[:_RIGHT_AFTER] and _is_reply(told[0].text, language=work.source.language)
+    replies = told[0] in behind[:_RIGHT_AFTER] and _is_reply(told[0].text, question, language=work.source.language)
     return orders if echo or not work.same_language or replies else []
 
 
-def _is_reply(text: str, *, language: str | None) -> bool:
-    """Tell what may be said to any question from what needs none: `Put this in a double boiler and let it cook.`"""
+def _is_reply(text: str, question: str, *, language: str | None) -> bool:
+    """Tell what may be a reply from what needs no question: `Put this in a double boiler and let it cook.`"""
     words = tokens(text)
-    return language != "en" or len(words) <= _SHORT or words[0].key in _REPLIES or words[0].key[0].isdigit()
+    short = len(words) <= _SHORT and _ASKS_FOR.search(question) is not None
+    return language != "en" or short or words[0].key in _REPLIES or words[0].key[0].isdigit()
 
 
 def _telling(work: Work, answer: str, segments: Sequence[SourceSegment]) -> list[SourceSegment]:
