@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import ceil
 
@@ -16,6 +17,10 @@ from serve_app.insights.work import Work
 _SAME_ANSWER = 0.8
 _ANSWER_SUPPORT = 0.75  # of an answer's content words must be in the segments: it is short, and all there is to learn
 _LONGEST_ANSWER = 140  # characters; what is longer is the text again, and nothing that can be learned by heart
+_LONGEST_NAME = 6  # words
+_NAMED_AGAIN = 3  # words of the question with which an answer begins
+_ASKS_NAME = re.compile(r"\bnames? of\b|\bcalled\b", re.IGNORECASE)
+_IS = re.compile(r"what (is|are|was|were) (.+)", re.IGNORECASE)
 _VERDICTS = frozenset({"yes", "no", "true", "false", "maybe", "not sure"})  # with these, three of four are no options
 
 
@@ -101,6 +106,8 @@ def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> lis
     words = [*content_words(answer), *Vocabulary([answer]).numbers] or [token.key for token in tokens(answer)]
     if not content_words(question) or all(asked.has(word) or word in asked.numbers for word in words):
         return []
+    if work.source.language == "en" and not _fits(question, answer):
+        return []
     cited = work.cited(f"{question} {answer}", orders)
     nearby = {each.order for order in cited for each in work.source.around(order, before=1, after=1)}
     return [
@@ -110,6 +117,18 @@ def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> lis
         and work.has(answer, work.source.around(order, before=0, after=0), share=_ANSWER_SUPPORT)
         and work.cited(answer, [order])
     ]
+
+
+def _fits(question: str, answer: str) -> bool:
+    """Tell whether an English answer can be one: a name is short, and a thing named again is not told."""
+    said = [token.key for token in tokens(answer)]
+    if _ASKS_NAME.search(question) and len(said) > _LONGEST_NAME:
+        return False
+    asked = _IS.match(question.strip())
+    if asked is None or asked[1].casefold() in said:
+        return True
+    thing = [token.key for token in tokens(asked[2])]
+    return said[:_NAMED_AGAIN] != thing[:_NAMED_AGAIN]
 
 
 def _asked_beside(work: Work, order: int) -> list[SourceSegment]:

@@ -11,20 +11,6 @@ from serve_app.ports.language import TextDelta
 KINDS = get_args(GenerateType)
 
 
-async def test_quotes_are_verbatim_with_speaker_and_time():
-    answer = {
-        "quotes": [
-            {"segment": 6, "quote": "the last repair cost two hundred euros"},
-            {"segment": 1, "quote": "We shall never give up the printer"},
-        ]
-    }
-    result = await Insights(ScriptedModel(answer)).generate(MEETING, kind="key_quotes")
-    (quote,) = result.quotes
-    assert (quote.text, quote.segments) == ("The last repair cost two hundred euros.", [4])
-    assert (quote.speaker, quote.start_time) == ("Speaker 2", 15.0)
-    assert result.content == "> The last repair cost two hundred euros.\n> — Speaker 2"
-
-
 async def test_chapters_cover_the_recording_in_order_with_its_times():
     answer = {
         "chapters": [
@@ -108,62 +94,6 @@ async def test_there_are_never_too_many_chapters():
     assert 0 < len(result.chapters) <= 24
 
 
-async def test_a_quiz_has_four_options_of_which_the_text_bears_the_right_one():
-    good = {
-        "segments": [4],
-        "question": "How much did the last repair cost?",
-        "right_answer": "two hundred euros",
-        "wrong_answers": ["ten euros", "a thousand euros", "nothing"],
-    }
-    bad = [
-        good | {"right_answer": "Peter's elephant", "question": "Who repaired the printer last?"},
-        good | {"wrong_answers": ["ten euros", "Ten euros", "nothing"], "question": "What did the last repair cost?"},
-        good | {"segments": [], "question": "How many euros did the last repair cost?"},
-        good | {"right_answer": "Yes", "wrong_answers": ["No", "Maybe", "Not sure"]},
-        good | {"question": "Did the last repair cost two hundred euros?"},
-        good | {"question": "What did the company repair?", "right_answer": "Cost lions"},
-        good | {"question": "Which animals live in the northern forests?"},
-    ]
-    result = await Insights(ScriptedModel({"questions": [good, *bad]})).generate(MEETING, kind="quiz")
-    (question,) = result.quiz
-    assert question.options[question.answer_index] == "two hundred euros"
-    assert len(set(question.options)) == 4
-    assert question.segments == [4]
-
-
-async def test_flashcards_answer_from_the_text():
-    cards = [
-        {"segments": [6], "question": "Which printer does Maria like?", "answer": "the printer from Berlin"},
-        {"segments": [6], "question": "Which printer does Maria hate?", "answer": "anything Japanese"},
-        {"segments": [6], "question": "Who likes the printer from Berlin?", "answer": "The printer from Berlin."},
-        {
-            "segments": [6],
-            "question": "Is it that Maria likes the printer?",
-            "answer": "It is a printer that Maria likes.",
-        },
-        {"segments": [1, 6], "question": "How fast is the printer from Berlin?", "answer": "It broke on Tuesday."},
-        {"segments": [6], "question": "Why?", "answer": "It is fast and quiet."},
-    ]
-    result = await Insights(ScriptedModel({"cards": cards})).generate(MEETING, kind="flashcards")
-    assert [card.answer for card in result.flashcards] == ["the printer from Berlin"]
-
-
-async def test_a_card_stands_on_one_segment_or_behind_a_question_and_who_speaks_is_no_answer():
-    source = talk(
-        ("Speaker 1", "The first books were printed in black letter. " + "Black letter is narrow. " * 12),
-        ("Speaker 2", "Lobsters are boiled in salted water. " + "Salted water is heavy. " * 12),
-        ("Speaker 3", "How many lobsters escaped from the kitchen?"),
-        ("Speaker 4", "Seven animals."),
-    )
-    cards = [
-        {"segments": [2], "question": "In which letter were the first books printed?", "answer": "Salted water."},
-        {"segments": [2], "question": "Who says that lobsters are boiled in salted water?", "answer": "Speaker 2"},
-        {"segments": [4], "question": "How many lobsters escaped from the kitchen?", "answer": "Seven animals."},
-    ]
-    result = await Insights(ScriptedModel({"cards": cards})).generate(source, kind="flashcards")
-    assert [card.answer for card in result.flashcards] == ["Seven animals."]
-
-
 async def test_meeting_notes_have_only_the_parts_that_there_are():
     script = by_task(
         main_points={"points": [{"segments": [1], "text": "The printer broke on Tuesday."}]},
@@ -223,15 +153,3 @@ async def test_no_text_gives_nothing_and_asks_nobody(kind: GenerateType):
     model = ScriptedModel("Nonsense.")
     assert await Insights(model).generate(SourceText.from_text("\n"), kind=kind) == Generated(type=kind)
     assert model.prompts == []
-
-
-@pytest.mark.parametrize(("other", "kept"), [("two hundred", 0), ("twelve hundred euros", 1)])
-async def test_a_quiz_has_no_option_that_is_a_part_of_the_right_one(other: str, kept: int):
-    asked = {
-        "segments": [4],
-        "question": "How much did the last repair cost?",
-        "right_answer": "two hundred euros",
-        "wrong_answers": [other, "a thousand euros", "nothing"],
-    }
-    result = await Insights(ScriptedModel({"questions": [asked]})).generate(MEETING, kind="quiz")
-    assert len(result.quiz) == kept
