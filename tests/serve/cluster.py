@@ -10,7 +10,7 @@ import sys
 import time
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from benchmarks.common.own_service import fix_replicas
 SAMPLE_MEETING = Path(__file__).parents[1] / "data" / "sample_meeting.opus"
 READY_S = 120.0
 ANSWER_S = 240.0
+RELOAD_S = 10.0
+POLL_S = 0.1
 RATE_HZ = 16_000
 
 
@@ -119,20 +121,28 @@ def without_id(transcript: dict[str, Any]) -> dict[str, Any]:
 
 
 def raylet_behind(url: str) -> psutil.Process:
-    """Return the raylet above the process that listens at the URL's port."""
-    for listener in listeners(url):
-        for parent in listener.parents():
-            if parent.name() == "raylet":
-                return parent
+    """Return the raylet above the process that listens at the URL's port: another one after each reload of HAProxy."""
+    deadline = time.monotonic() + RELOAD_S
+    while time.monotonic() < deadline:
+        with suppress(psutil.NoSuchProcess):
+            for listener in listeners(url):
+                for parent in listener.parents():
+                    if parent.name() == "raylet":
+                        return parent
+        time.sleep(POLL_S)
     raise LookupError(f"nothing of Ray listens at {url}")
 
 
 def listeners(url: str) -> list[psutil.Process]:
-    """Return the processes that listen at the URL's port."""
+    """Return the processes that listen at the URL's port, without those that ended while they were looked for."""
     port = httpx.URL(url).port
     connections = psutil.net_connections("tcp")
     pids = {c.pid for c in connections if c.status == psutil.CONN_LISTEN and c.laddr.port == port}
-    return [psutil.Process(pid) for pid in sorted(pids)]
+    found = []
+    for pid in sorted(pids):
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
 
 
 def drop_sockets(config: dict[str, Any]) -> None:
