@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from serve_app.insights.source import SourceText, sentences_of
+from serve_app.insights.statements import leans
 from serve_app.insights.vocabulary import Vocabulary, content_words, forms
+
+T = TypeVar("T")
 
 _SAME = 0.5  # of a sentence's content words, in another that says the same
 _SHORT = 4  # words that are added to each sentence's number of them: short ones say little
+_LEANING = 0.5  # of its worth has a sentence that needs the one before it
 
 
 def said_in(sentence: str, others: Sequence[str]) -> bool:
@@ -21,33 +26,42 @@ def said_in(sentence: str, others: Sequence[str]) -> bool:
 def most_central(source: SourceText, *, count: int, beside: Sequence[str] = ()) -> list[str]:
     """Return so many sentences of a text at most, in order, without what others say. Questions come last."""
     sentences = [each for segment in source.segments for each in sentences_of(segment.text)]
-    centrality = _centrality(sentences)
+    worth = _worth(sentences, language=source.language)
     new = (at for at, sentence in enumerate(sentences) if not said_in(sentence, beside))
-    best = sorted(new, key=lambda at: ("?" in sentences[at], -centrality(sentences[at])))[:count]
+    best = sorted(new, key=lambda at: ("?" in sentences[at], -worth(sentences[at])))[:count]
     return [sentences[at] for at in sorted(best)]
 
 
-def central_along(statements: Sequence[str], *, count: int, beside: Sequence[str] = ()) -> list[str]:
-    """Return the most central statement of each of `count` stretches, in order, none of which says what others say."""
-    centrality = _centrality(statements)
-    found: list[str] = []
+def drawn_from(items: Sequence[T], *, most: int, text: Callable[[T], str], language: str | None) -> list[T]:
+    """Return so many items at most: of more, those that `central_along` chooses."""
+    return list(items) if len(items) <= most else central_along(items, count=most, text=text, language=language)
+
+
+def central_along(
+    items: Sequence[T], *, count: int, text: Callable[[T], str], language: str | None, beside: Sequence[str] = ()
+) -> list[T]:
+    """Return the most central item of each of `count` stretches, in order, none of which says what others say."""
+    worth = _worth([text(item) for item in items], language=language)
+    found: list[T] = []
     for number in range(count):
-        stretch = statements[len(statements) * number // count : len(statements) * (number + 1) // count]
-        new = [each for each in stretch if not said_in(each, [*beside, *found])]
+        stretch = items[len(items) * number // count : len(items) * (number + 1) // count]
+        told = [*beside, *map(text, found)]
+        new = [each for each in stretch if not said_in(text(each), told)]
         if new:
-            found.append(max(new, key=centrality))
+            found.append(max(new, key=lambda each: worth(text(each))))
     return found
 
 
-def _centrality(sentences: Sequence[str]) -> Callable[[str], float]:
-    """Return what tells how often some sentences have the words of one of them."""
+def _worth(sentences: Sequence[str], *, language: str | None) -> Callable[[str], float]:
+    """Return what tells how often some sentences have the words of one of them, less where it needs another one."""
     weight = Counter(word for sentence in sentences for word in _words(sentence))
 
-    def centrality(sentence: str) -> float:
+    def worth(sentence: str) -> float:
         words = _words(sentence)
-        return sum(weight[word] for word in words) / (len(words) + _SHORT)
+        centrality = sum(weight[word] for word in words) / (len(words) + _SHORT)
+        return centrality * (_LEANING if leans(sentence, language=language) else 1.0)
 
-    return centrality
+    return worth
 
 
 def _words(sentence: str) -> set[str]:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
 
+from serve_app.insights.extracts import drawn_from
 from serve_app.insights.results import Point
 from serve_app.insights.shapes import points_shape
-from serve_app.insights.source import SourceSegment, SourceText, sentences_of
-from serve_app.insights.vocabulary import content_words, forms, tokens
+from serve_app.insights.source import SourceSegment, SourceText
+from serve_app.insights.statements import is_statement
+from serve_app.insights.vocabulary import content_words, forms
 from serve_app.insights.work import Work
 
 T = TypeVar("T")
 
 _WANTED = 16  # of a text, as far as its windows share them out evenly
-_ENOUGH = 20  # are not drawn together any further
+_MOST = 20  # are told of a text of any length
 _PER_WINDOW = (2, 8)  # at least and at most
 _SAME = 0.6  # shared content words of two statements of one thing
-_MOST_LEVELS = 4
-_LEAST_WORDS = 2  # that say something, in a point
-# English words with which no statement begins or ends, and others that end none.
-_GO_ON = frozenset({"and", "or", "than", "of", "who", "which", "whom", "whose"})
-_LEAD_ON = frozenset({"a", "an", "the", "but", "because", "if", "is", "was", "are", "were"})
-_SUBORDINATE = re.compile(
-    r"(?:as(?! an?\b| of\b| for\b)|although|because|if|though|unless|when|while)\b[^,;:]*$", re.IGNORECASE
-)
-_AMONG_NAMES = frozenset({"and", "or", "of", "the", "in", "at", "by", "for", "to"})
 
 
 async def points_of(work: Work) -> list[Point]:
@@ -43,30 +35,12 @@ async def points_of(work: Work) -> list[Point]:
             orders = work.cited(point.text, point.segments)
             if (
                 orders
-                and _is_whole(point.text, language=work.source.language)
+                and is_statement(point.text, language=work.source.language)
                 and not _goes_in_circles(work, point.text, orders)
             ):
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
     points.sort(key=lambda point: point.segments[0])
     return distinct(points, text=lambda point: point.text)
-
-
-def _is_whole(text: str, *, language: str | None) -> bool:
-    """Tell a statement from a question and from a piece of speech that was copied as it broke off."""
-    asks = any(sentence.rstrip().endswith("?") for sentence in sentences_of(text))
-    if asks or len(content_words(text)) < _LEAST_WORDS:
-        return False
-    if language != "en":
-        return True
-    words = [token.key for token in tokens(text)]
-    begins_or_ends_inside = words[0] in _GO_ON or words[-1] in _GO_ON | _LEAD_ON
-    return not (begins_or_ends_inside or _SUBORDINATE.match(text.strip()) or _only_names(text))
-
-
-def _only_names(text: str) -> bool:
-    """Tell whether all words have capital letters, as in `London, Longman and Co.`, where none has all of them."""
-    plain = (token.key for token in tokens(text) if text[token.start].islower())
-    return not text.isupper() and all(word in _AMONG_NAMES for word in plain)
 
 
 def _goes_in_circles(work: Work, text: str, orders: Sequence[int]) -> bool:
@@ -78,22 +52,9 @@ def _goes_in_circles(work: Work, text: str, orders: Sequence[int]) -> bool:
 
 
 async def main_points(work: Work) -> list[Point]:
-    """Return twenty points at most, as a rule: those of a long text are drawn from its windows' points."""
+    """Return twenty points at most: of those of a long text, in each stretch the one that the others repeat most."""
     points = await points_of(work)
-    for _ in range(_MOST_LEVELS):
-        if len(points) <= _ENOUGH:
-            break
-        notes = notes_on(work, points)
-        work = notes
-        fewer = [
-            Point(text=point.text, segments=orders, start_time=point.start_time)
-            for point in await points_of(notes)
-            if (orders := sorted({order for note in point.segments for order in points[note - 1].segments}))
-        ]
-        if not 0 < len(fewer) < len(points):
-            break
-        points = fewer
-    return points
+    return drawn_from(points, most=_MOST, text=lambda point: point.text, language=work.source.language)
 
 
 def notes_on(work: Work, points: list[Point]) -> Work:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from serve_app.insights.excerpt import excerpt_of
+from serve_app.insights.extracts import drawn_from
 from serve_app.insights.points import distinct, spread
 from serve_app.insights.results import Flashcard, QuizQuestion, Quote
 from serve_app.insights.shapes import CardsShape, QuizShape, QuizzesShape, QuotesShape
@@ -42,7 +43,10 @@ async def quotes_of(work: Work) -> list[Quote]:
                 )
             )
     found.sort(key=lambda quote: quote.segments[0])
-    return spread(distinct(found, text=lambda quote: quote.text), work.settings.most_items)
+    different = distinct(found, text=lambda quote: quote.text)
+    return drawn_from(
+        different, most=work.settings.most_items, text=lambda quote: quote.text, language=work.source.language
+    )
 
 
 async def flashcards_of(work: Work) -> list[Flashcard]:

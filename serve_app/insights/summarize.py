@@ -89,7 +89,8 @@ def _own_sentences(work: Work, points: list[Point], *, count: int, beside: Seque
     """Return sentences of a text that say something else, from all its length."""
     if not points:
         return most_central(work.source, count=count, beside=beside)
-    return central_along([point.text for point in points], count=count, beside=beside)
+    texts = [point.text for point in points]
+    return central_along(texts, count=count, text=str, language=work.source.language, beside=beside)
 
 
 def _continued(told: Sequence[str], own: Sequence[str]) -> str:

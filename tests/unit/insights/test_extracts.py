@@ -1,4 +1,5 @@
-from serve_app.insights.extracts import central_along
+from serve_app.insights.extracts import central_along, most_central
+from serve_app.insights.source import SourceText
 
 STATEMENTS = [
     "A lobster was boiled.",
@@ -10,13 +11,27 @@ STATEMENTS = [
 ]
 
 
+def central(statements: list[str], count: int, *, language: str = "en", beside: list[str] | None = None) -> list[str]:
+    return central_along(statements, count=count, text=str, language=language, beside=beside or [])
+
+
 def test_the_statements_that_others_repeat_stand_for_the_stretches_of_a_text():
-    assert central_along(STATEMENTS, count=3) == [STATEMENTS[1], STATEMENTS[3], STATEMENTS[5]]
-    assert central_along(STATEMENTS, count=1) == [STATEMENTS[5]]
-    assert central_along(STATEMENTS, count=0) == []
+    assert central(STATEMENTS, 3) == [STATEMENTS[1], STATEMENTS[3], STATEMENTS[5]]
+    assert central(STATEMENTS, 1) == [STATEMENTS[5]]
+    assert central(STATEMENTS, 0) == []
 
 
 def test_nothing_is_said_that_others_say():
     beside = ["It tells how towns learned the craft of printing."]
-    assert central_along(STATEMENTS[1:4], count=1, beside=beside) == [STATEMENTS[1]]
-    assert central_along(["Printing spread."] * 4, count=4) == ["Printing spread."]
+    assert central(STATEMENTS[1:4], 1, beside=beside) == [STATEMENTS[1]]
+    assert central(["Printing spread."] * 4, 4) == ["Printing spread."]
+
+
+def test_a_sentence_that_needs_the_one_before_it_is_chosen_last():
+    leaning = "It began in the fifteenth century with the printing of books."
+    alone = "Printing of books spread in Germany."
+    assert central([leaning, alone], 1) == [alone]
+    assert central([leaning, alone], 1, language="de") == [leaning]
+    assert central([leaning], 1) == [leaning]
+    assert central(["the printing of books in Germany spread.", alone], 1, language="de") == [alone]
+    assert most_central(SourceText.from_text(f"{leaning} {alone}", language="en"), count=1) == [alone]

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 from scripted_model import MEETING, ScriptedModel, talk
 
 from serve_app.insights.insights import Insights
+from serve_app.insights.settings import InsightsSettings
 
 
 async def test_quotes_are_verbatim_with_speaker_and_time():
@@ -16,6 +19,21 @@ async def test_quotes_are_verbatim_with_speaker_and_time():
     assert (quote.text, quote.segments) == ("The last repair cost two hundred euros.", [4])
     assert (quote.speaker, quote.start_time) == ("Speaker 2", 15.0)
     assert result.content == "> The last repair cost two hundred euros.\n> — Speaker 2"
+
+
+async def test_of_many_quotes_each_stretch_gives_the_one_whose_words_the_others_repeat():
+    names = [f"{one}{other}lin" for one in "bdfgkmnprstv" for other in "ae"]
+    told = [f"{name.title()} saw the printer of {name[::-1]}ov." for name in names[::2]]
+    asides = [f"{name.title()} met {name[::-1]}ov." for name in names[1::2]]
+    source = talk(*[("Anna", text) for pair in zip(told, asides, strict=True) for text in pair])
+
+    def quoted(prompt: str, _: object) -> dict[str, object]:
+        orders = [int(n) for n in re.findall(r"^\[(\d+)\]", prompt, re.MULTILINE)]
+        return {"quotes": [{"segment": n, "quote": source.segments[n - 1].text} for n in orders]}
+
+    small = InsightsSettings(window_tokens=64, overlap_tokens=0)
+    result = await Insights(ScriptedModel(quoted), settings=small).generate(source, kind="key_quotes")
+    assert [quote.text for quote in result.quotes] == told
 
 
 async def test_a_quiz_has_four_options_of_which_the_text_bears_the_right_one():

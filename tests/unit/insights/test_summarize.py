@@ -219,6 +219,7 @@ async def test_bullet_points_name_their_segments_and_say_nothing_twice():
         "As Maria likes the printer from Berlin.",
         "Does Maria like it? The printer from Berlin.",
         "Maria, Printer and Berlin.",
+        "Maria likes the printer that",
         "It is quiet.",
         "   ",
     ],
@@ -266,7 +267,7 @@ async def test_every_part_of_a_long_text_has_its_points():
 
     summary = await Insights(ScriptedModel(told)).summarize(talk, style="bullet_points")
     first = [point.segments[0] for point in summary.points]
-    assert 8 <= len(first) <= 24
+    assert 8 <= len(first) <= 20
     assert max(later - earlier for earlier, later in pairwise([0, *first, len(names)])) < len(names) / 4
 
 
