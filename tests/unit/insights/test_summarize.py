@@ -1,8 +1,6 @@
 import re
 from contextlib import aclosing
-from itertools import pairwise, product
 
-import pytest
 from scripted_model import MEETING, ScriptedModel, by_task, talk
 
 from serve_app.insights.insights import Insights
@@ -19,7 +17,6 @@ LONG = SourceText.from_text(
     " ".join(f"In chapter {n} the wizard visits town number {n} and buys {n} apples there." for n in range(1, 200)),
     language="en",
 )
-QUIET = talk(*[("Speaker 1", "Rain fell again on Monday.")] * 5, ("Speaker 2", "Maria likes the quiet printer."))
 POINTS = {"points": [{"segments": [1], "text": "The wizard visits town number 1."}]}
 
 
@@ -189,86 +186,6 @@ async def test_another_request_about_a_text_reads_none_of_its_windows_again_unle
     before = len(model.prompts)
     await insights.afresh().summarize(LONG)
     assert len(model.prompts) - before == asked
-
-
-async def test_bullet_points_name_their_segments_and_say_nothing_twice():
-    answer = {
-        "points": [
-            {"segments": [4], "text": "The last repair cost two hundred euros."},
-            {"segments": [4], "text": "The last repair cost two hundred euros!"},
-            {"segments": [99], "text": "The printer broke on Tuesday."},
-            {"segments": [3], "text": "Maria likes the printer from Berlin."},
-            {"segments": [2], "text": "Elephants dance in moonlight."},
-            {"segments": [4], "text": "What did the last repair cost?"},
-        ]
-    }
-    summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
-    assert [(point.text, point.segments, point.start_time) for point in summary.points] == [
-        ("The last repair cost two hundred euros.", [4], 15.0),
-        ("Maria likes the printer from Berlin.", [6], 25.0),
-    ]
-    assert summary.summary == "- The last repair cost two hundred euros.\n- Maria likes the printer from Berlin."
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        "Maria likes the printer from Berlin, it is",
-        "which is a printer from Berlin",
-        "Who likes the printer from Berlin.",
-        "As Maria likes the printer from Berlin.",
-        "Does Maria like it? The printer from Berlin.",
-        "Maria, Printer and Berlin.",
-        "Maria likes the printer that",
-        "It is quiet.",
-        "   ",
-    ],
-)
-async def test_a_piece_of_speech_that_broke_off_is_no_point(broken: str):
-    answer = {"points": [{"segments": [6], "text": broken}]}
-    summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
-    assert summary.points == []
-
-
-async def test_other_forms_of_the_same_words_say_the_same():
-    texts = ("Maria likes the quiet printer.", "Maria liked the quiet printers.")
-    answer = {"points": [{"segments": [6], "text": text} for text in texts]}
-    summary = await Insights(ScriptedModel(answer)).summarize(QUIET, style="bullet_points")
-    assert [point.text for point in summary.points] == [texts[0]]
-
-
-async def test_a_point_that_goes_in_circles_is_none():
-    answer = {"points": [{"segments": [6], "text": "The quiet printer was named after the quiet printer."}]}
-    summary = await Insights(ScriptedModel(answer)).summarize(QUIET, style="bullet_points")
-    assert summary.points == []
-
-
-async def test_of_the_segments_that_a_point_cites_those_are_named_that_say_it():
-    answer = {"points": [{"segments": [1, 4, 6], "text": "The last repair cost two hundred euros."}]}
-    summary = await Insights(ScriptedModel(answer)).summarize(MEETING, style="bullet_points")
-    assert [point.segments for point in summary.points] == [[4]]
-
-
-async def test_a_point_that_cites_the_segments_beside_the_one_it_means_names_that_one():
-    answer = {"points": [{"segments": [1, 2, 5], "text": "Maria likes the quiet printer."}]}
-    summary = await Insights(ScriptedModel(answer)).summarize(QUIET, style="bullet_points")
-    assert [point.segments for point in summary.points] == [[6]]
-
-
-async def test_every_part_of_a_long_text_has_its_points():
-    names = ["".join(letters) for letters in product("bdfgklmnprst", "aeiou", "bdfgklmnprst")]
-    talk = SourceText.from_text(" ".join(f"We heard that {name}ley met {name}son." for name in names), language="en")
-
-    def told(prompt: str, _: object) -> dict[str, object]:
-        lines = re.findall(r"^\[(\d+)\] (.+)$", prompt, re.MULTILINE)
-        most = int(re.findall(r"at most (\d+)", prompt)[-1])
-        some = lines[:: -(-len(lines) // most)]
-        return {"points": [{"segments": [int(n)], "text": text} for n, text in some]}
-
-    summary = await Insights(ScriptedModel(told)).summarize(talk, style="bullet_points")
-    first = [point.segments[0] for point in summary.points]
-    assert 8 <= len(first) <= 20
-    assert max(later - earlier for earlier, later in pairwise([0, *first, len(names)])) < len(names) / 4
 
 
 async def test_no_text_gives_no_summary_and_asks_nobody():
