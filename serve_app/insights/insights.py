@@ -157,6 +157,7 @@ class Insights:
             asker=self._asker(request_id),
             language=language or source.language,
             progress=progress and _rising(progress),
+            grammar=self._tools.grammar,
         )
 
     def _asker(self, request_id: str) -> Asker:

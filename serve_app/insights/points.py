@@ -13,7 +13,7 @@ from serve_app.insights.results import Point
 from serve_app.insights.shapes import points_shape
 from serve_app.insights.source import SourceSegment, SourceText
 from serve_app.insights.statements import is_statement
-from serve_app.insights.vocabulary import content_words, forms
+from serve_app.insights.vocabulary import content_words, forms, meaningful_words
 from serve_app.insights.work import Work
 
 T = TypeVar("T")
@@ -40,14 +40,14 @@ async def points_of(work: Work) -> list[Point]:
             ):
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
     points.sort(key=lambda point: point.segments[0])
-    return distinct(points, text=lambda point: point.text)
+    return distinct(await work.whole(points, text=lambda point: point.text), text=lambda point: point.text)
 
 
 def _goes_in_circles(work: Work, text: str, orders: Sequence[int]) -> bool:
     """Tell whether two words stand together twice that the text has once: `the den was named after the den`."""
     told = " ".join(segment.text for order in orders if (segment := work.source.get(order)))
-    in_text = Counter(pairwise(content_words(told)))
-    pairs = Counter(pairwise(content_words(text)))
+    in_text = Counter(pairwise(meaningful_words(told)))
+    pairs = Counter(pairwise(meaningful_words(text)))
     return work.same_language and any(count > max(in_text[pair], 1) for pair, count in pairs.items())
 
 

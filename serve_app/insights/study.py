@@ -43,7 +43,8 @@ async def quotes_of(work: Work) -> list[Quote]:
                 )
             )
     found.sort(key=lambda quote: quote.segments[0])
-    different = distinct(found, text=lambda quote: quote.text)
+    whole = await work.whole(found, text=lambda quote: quote.text)
+    different = distinct(whole, text=lambda quote: quote.text)
     return drawn_from(
         different, most=work.settings.most_items, text=lambda quote: quote.text, language=work.source.language
     )

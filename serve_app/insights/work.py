@@ -21,6 +21,7 @@ from serve_app.insights.splices import Splices
 from serve_app.insights.templates import prompt
 from serve_app.insights.vocabulary import Vocabulary, content_words
 from serve_app.insights.windows import Window, clock, windows_of
+from serve_app.ports.text_tools import Grammar
 from serve_app.transcript.languages import LANGUAGES
 
 OnProgress = Callable[[float], None]  # is told the share that is done, 0..1
@@ -41,6 +42,7 @@ class Work:
     asker: Asker
     language: str | None = None
     progress: OnProgress | None = None
+    grammar: Grammar | None = None
     _windows: list[Window] = field(default_factory=list, init=False, repr=False)
     _vocabularies: dict[int, Vocabulary] = field(default_factory=dict, init=False, repr=False)
     _windows_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
@@ -139,6 +141,13 @@ class Work:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
+
+    async def whole(self, items: Sequence[T], *, text: Callable[[T], str]) -> list[T]:
+        """Return the items with a main clause, or all where none has one or nobody can tell."""
+        if self.grammar is None or self.language not in self.grammar.languages:
+            return list(items)
+        are_whole = await asyncio.to_thread(self.grammar.are_statements, [text(item) for item in items])
+        return [item for item, is_whole in zip(items, are_whole, strict=True) if is_whole] or list(items)
 
     def cited(self, statement: str, orders: Sequence[int]) -> list[int]:
         """Return the segments that bear a statement: those it cites, or, where they do not, those that do.

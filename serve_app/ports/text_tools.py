@@ -55,6 +55,13 @@ class SentimentScorer(Protocol):
         """Return the mood of each text, from -1 (negative) to 1."""
 
 
+class Grammar(Protocol):
+    languages: frozenset[str]
+
+    def are_statements(self, texts: Sequence[str]) -> list[bool]:
+        """Tell of each text whether it has a main clause: `The first mill in this country` has none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTools:
     """The tools at hand; the language model does what there is no tool for."""
@@ -62,3 +69,4 @@ class TextTools:
     pii: PiiFinder | None = None
     entities: EntityFinder | None = None
     sentiment: SentimentScorer | None = None
+    grammar: Grammar | None = None

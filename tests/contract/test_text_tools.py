@@ -93,3 +93,23 @@ def test_moods_are_told_apart(tools: TextTools):
     assert good > 0.5
     assert bad < -0.3
     assert plain == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "states"),
+    [
+        ("Rain fell.", True),
+        ("The budget may be approved in March.", True),
+        ("When it rains, it pours.", True),
+        ("Put this in a double boiler and stir it.", True),
+        ("A failure is rare. Lobsters and lobsters.", True),
+        ("Lobsters and lobsters.", False),
+        ("The first powder mill in this country.", False),
+        ("The lower case, being, in fact, invented in the Middle Ages.", False),
+        ("One pound of lobster meat, one wine glass of sherry,", False),
+        ("", False),
+    ],
+)
+def test_a_sentence_without_a_main_clause_states_nothing(tools: TextTools, text: str, states: bool):
+    assert tools.grammar is not None
+    assert tools.grammar.are_statements([text, "Maria likes it."]) == [states, True]

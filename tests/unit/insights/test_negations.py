@@ -11,7 +11,8 @@ TEXT = (
     "I don't think, Mr. Hale, that you have done right in introducing such a person. "
     "The printer is fast and quiet. A lobster from San Francisco is not a lobster, but a crayfish. "
     "The shop failed to deliver the blue curtains. It's a lovely garden party, isn't it? The child almost hurt the "
-    "small dog. Almost all guests ordered grey soup."
+    "small dog. Almost all guests ordered grey soup. Among college graduates, a failure is very rare. "
+    "She rarely visited the southern harbour."
 )
 
 
@@ -35,6 +36,10 @@ TEXT = (
         ("It is a lovely garden party.", False),
         ("The child hurt the small dog.", True),
         ("The guests ordered grey soup.", False),
+        ("It mentions the failure of college graduates.", True),
+        ("A failure is rare among college graduates.", False),
+        ("Few college graduates are a failure.", False),
+        ("She visited the southern harbour.", True),
         ("Nobody mentioned elephants in the zoo.", False),
     ],
 )

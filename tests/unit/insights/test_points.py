@@ -1,4 +1,6 @@
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise, product
 
 import pytest
@@ -6,6 +8,7 @@ from scripted_model import MEETING, ScriptedModel, talk
 
 from serve_app.insights.insights import Insights
 from serve_app.insights.source import SourceText
+from serve_app.ports.text_tools import TextTools
 
 QUIET = talk(*[("Speaker 1", "Rain fell again on Monday.")] * 5, ("Speaker 2", "Maria likes the quiet printer."))
 
@@ -57,9 +60,35 @@ async def test_other_forms_of_the_same_words_say_the_same():
 
 
 async def test_a_point_that_goes_in_circles_is_none():
-    answer = {"points": [{"segments": [6], "text": "The quiet printer was named after the quiet printer."}]}
-    summary = await Insights(ScriptedModel(answer)).summarize(QUIET, style="bullet_points")
-    assert summary.points == []
+    source = talk(
+        *[("Anna", "Rain fell again on Monday.")] * 5, ("Maria", "They named the quiet printer, and the dry den.")
+    )
+    for circle in ("The quiet printer was named after the quiet printer.", "The dry den was named after the dry den."):
+        answer = {"points": [{"segments": [6], "text": circle}]}
+        summary = await Insights(ScriptedModel(answer)).summarize(source, style="bullet_points")
+        assert summary.points == []
+
+
+class Verbs:
+    """Tells statements by the verbs it knows."""
+
+    languages = frozenset({"en"})
+
+    def are_statements(self, texts: Sequence[str]) -> list[bool]:
+        return [" likes " in text or " cost " in text for text in texts]
+
+
+async def test_what_has_no_main_clause_is_told_only_where_nothing_else_is():
+    texts = ("The quiet printer from Berlin.", "Maria likes the quiet printer.")
+    answer = {"points": [{"segments": [6], "text": text} for text in texts]}
+    insights = Insights(ScriptedModel(answer), tools=TextTools(grammar=Verbs()))
+    summary = await insights.summarize(QUIET, style="bullet_points")
+    assert [point.text for point in summary.points] == [texts[1]]
+    fragment = {"points": [{"segments": [6], "text": "The quiet printer."}]}
+    alone = Insights(ScriptedModel(fragment), tools=TextTools(grammar=Verbs()))
+    assert (await alone.summarize(QUIET, style="bullet_points")).points
+    abroad = replace(QUIET, language="de")
+    assert len((await insights.summarize(abroad, style="bullet_points")).points) == len(texts)
 
 
 async def test_of_the_segments_that_a_point_cites_those_are_named_that_say_it():
