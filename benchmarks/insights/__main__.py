@@ -10,8 +10,9 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ from benchmarks.insights.counting import Cost, CountingModel
 from benchmarks.insights.texts import source_of
 from configs.language import LanguageModelOptions
 from deployments.local_language import open_engine
+from serve_app.adapters.text_language import FastTextGuesser
+from serve_app.adapters.text_tools import load_text_tools
 from serve_app.insights.insights import Insights
 from serve_app.insights.source import SourceText
 from serve_app.insights.templates import prompt, prompt_names
 from serve_app.insights.vocabulary import content_words
+from serve_app.ports.language import LanguageModel
 from serve_app.ports.passages import Line
 
 _CASES = Path(__file__).parent / "cases.yaml"
@@ -45,12 +49,14 @@ class Outcome:
     answer: str
 
 
-async def outcome_of(case: dict[str, Any], model: CountingModel) -> Outcome:
+async def outcome_of(
+    case: dict[str, Any], insights: Callable[[LanguageModel], Insights], model: CountingModel
+) -> Outcome:
     """Run one case; patterns are looked for in the text a user gets."""
     source = source_of(case, data_dir=dataset_folder())
     model.cost = Cost()
     began = time.monotonic()
-    result = await _result(case["do"], source, Insights(model))
+    result = await _result(case["do"], source, insights(model))
     seconds = time.monotonic() - began
     text, items = _text_of(result)
     facts = case.get("facts", [])
@@ -136,10 +142,11 @@ async def _run(arguments: argparse.Namespace) -> None:
     )
     cases = yaml.safe_load(_CASES.read_text("utf-8"))
     wanted = [case for case in cases if not arguments.only or any(part in case["id"] for part in arguments.only)]
+    insights = partial(Insights, tools=load_text_tools(), guesser=FastTextGuesser())  # as the service makes them
     outcomes = []
     try:
         for case in wanted:
-            outcomes.append(await outcome_of(case, CountingModel(engine)))
+            outcomes.append(await outcome_of(case, insights, CountingModel(engine)))
             last = outcomes[-1]
             print(f"{last.id}: missing {last.missing}, wrong {last.wrong}, {last.seconds} s, {last.cost}", flush=True)
             if arguments.show:

@@ -8,12 +8,20 @@ HARK_DATA_DIR     where the started service finds its weights (default: as `hark
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+sys.path.append(str(Path(__file__).parents[1] / "browser"))
+
+from chromium import chromium, launch
+
 from serve_app.cli.service import started_service
+
+__all__ = ["chromium", "launch"]
 
 ANSWER_S = 120.0
 

@@ -36,8 +36,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnService]:
 
 @pytest.fixture(scope="session")
 def meeting() -> bytes:
-    """Three minutes of a meeting: several lanes for the recognizers and several stretches for the diarizers."""
-    return repeated_meeting(2)
+    """Two minutes of a meeting: several lanes for the recognizers and several stretches for the diarizers."""
+    return repeated_meeting(1.5)
 
 
 @pytest.fixture(scope="session")

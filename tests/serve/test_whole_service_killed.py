@@ -31,8 +31,8 @@ def profile() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def recording() -> bytes:
-    """Three minutes of a meeting: several lanes."""
-    return repeated_meeting(2)
+    """Two minutes of a meeting: several lanes, three credits."""
+    return repeated_meeting(1.5)
 
 
 def test_a_job_survives_the_death_of_the_whole_service(profile: Path, recording: bytes) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from hashlib import sha512
 
 import jsonschema
 import pytest
-from talking import user
+import pytest_asyncio
+from talking import PARALLEL, user
 
 from benchmarks.language.schema import ANSWER_TOKENS, SCHEMA
 from deployments.local_language import LanguageEngine
 from serve_app.errors import InvalidRequest
-from serve_app.ports.language import ChatMessage, GenerateOptions
+from serve_app.ports.language import ChatMessage, GenerateOptions, Generation
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
@@ -29,6 +31,8 @@ ODD_TEXTS = {
     "json": '{"summary": "}]\\"", "mood": ' * 20,
     "repetition": "again " * 150,
 }
+IN_CIRCLES = ("nothing", "no spaces", "repetition")  # what a model that always takes the likeliest word repeats
+CASES = [(kind, 1.0) for kind in ODD_TEXTS] + [(kind, 0.0) for kind in IN_CIRCLES]
 
 
 def extracting(text: str) -> list[ChatMessage]:
@@ -36,16 +40,29 @@ def extracting(text: str) -> list[ChatMessage]:
     return [ChatMessage(role="system", content=order), ChatMessage(role="user", content=f"---\n{text}\n---")]
 
 
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-@pytest.mark.parametrize("kind", list(ODD_TEXTS))
-async def test_whatever_the_text_the_answer_keeps_to_the_schema(
-    model: LanguageEngine, kind: str, temperature: float
-) -> None:
-    options = GenerateOptions(
-        max_tokens=ANSWER_TOKENS, temperature=temperature, seed=3, json_schema=SCHEMA, stop=('"', "}")
-    )
-    answer = await model.generate(extracting(ODD_TEXTS[kind]), options)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def answers(model: LanguageEngine) -> dict[tuple[str, float], Generation | BaseException]:
+    """What the engine made of each text at each temperature; it is asked as many at once as it answers together."""
+    slots = asyncio.Semaphore(PARALLEL)
 
+    async def described(kind: str, temperature: float) -> Generation:
+        options = GenerateOptions(
+            max_tokens=ANSWER_TOKENS, temperature=temperature, seed=3, json_schema=SCHEMA, stop=('"', "}")
+        )
+        async with slots:
+            return await model.generate(extracting(ODD_TEXTS[kind]), options)
+
+    made = await asyncio.gather(*(described(*case) for case in CASES), return_exceptions=True)
+    return dict(zip(CASES, made, strict=True))
+
+
+@pytest.mark.parametrize(("kind", "temperature"), CASES)
+async def test_whatever_the_text_the_answer_keeps_to_the_schema(
+    answers: dict[tuple[str, float], Generation | BaseException], kind: str, temperature: float
+) -> None:
+    answer = answers[kind, temperature]
+
+    assert isinstance(answer, Generation), answer
     assert answer.finish_reason == "stop"
     jsonschema.validate(json.loads(answer.text), SCHEMA)
 

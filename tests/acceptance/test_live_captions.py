@@ -1,6 +1,5 @@
-"""The page in front of a running service, with a microphone that plays a real recording.
+"""The page in front of the running service, which must be on this machine, with a microphone that plays a recording.
 
-HARK_TEST_URL      a running service on this machine; without it one is started
 HARK_SCREENSHOT    where to write a picture of the page in use; without it none is taken
 """
 
@@ -9,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import wave
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,6 @@ import numpy as np
 import pytest
 from page_use import read_srt, saved
 from playwright.sync_api import expect
-
-from serve_app.cli.service import started_service
 
 DATA = Path(__file__).parents[1] / "data"
 HEARD_S = 20.6
@@ -35,17 +31,6 @@ SEEN = """() => {
     });
   }).observe(current, { subtree: true, childList: true, characterData: true });
 }"""
-
-
-@pytest.fixture(scope="module")
-def service_url(chromium: str) -> Iterator[str]:
-    """The base URL of a ready service; none is started where no browser can look at it."""
-    running = os.environ.get("HARK_TEST_URL")
-    if running:
-        yield running.rstrip("/")
-        return
-    with started_service() as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
