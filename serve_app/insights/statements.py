@@ -22,6 +22,7 @@ and also but for he her here his it its nor or she such than that their then the
 whose
 """
 _LEANING = frozenset(_LEANING_WORDS.split())
+_OF_WHICH = re.compile(r"(?:\w+ )?(?:at|by|for|from|in|of|on|to|with) wh(?:ich|om|ose)\b", re.IGNORECASE)
 
 
 def is_statement(text: str, *, language: str | None) -> bool:
@@ -40,7 +41,7 @@ def is_statement(text: str, *, language: str | None) -> bool:
 def leans(text: str, *, language: str | None) -> bool:
     """Tell whether a sentence needs the one before it, or is its end: `It was here that dinners were arranged.`"""
     first = next((token.key for token in tokens(text)), "")
-    return text[:1].islower() or (language == "en" and first in _LEANING)
+    return text[:1].islower() or (language == "en" and (first in _LEANING or _OF_WHICH.match(text) is not None))
 
 
 def _only_names(text: str) -> bool:

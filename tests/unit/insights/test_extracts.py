@@ -29,7 +29,9 @@ def test_nothing_is_said_that_others_say():
 
 def test_a_sentence_that_needs_the_one_before_it_is_chosen_last():
     leaning = "It began in the fifteenth century with the printing of books."
+    other = "All of which printing of books began in the fifteenth century."
     alone = "Printing of books spread in Germany."
+    assert central([other, alone], 1) == [alone]
     assert central([leaning, alone], 1) == [alone]
     assert central([leaning, alone], 1, language="de") == [leaning]
     assert central([leaning], 1) == [leaning]
