@@ -34,6 +34,39 @@ def test_what_was_only_proposed_is_not_settled(statement: str, told: bool):
     assert Proposals(SOURCE).told_as_settled(statement) is told
 
 
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("Three letters in the whole summer.", True),
+        ("Hardly anybody. It was quiet.", True),
+        ("Yes, three of them.", False),
+        ("Well, they did, all summer.", False),
+        ("You would not believe it. Of course.", False),
+        ("The people of the street complained about the dark.", False),
+    ],
+)
+def test_what_was_only_asked_is_not_settled(reply: str, told: bool):
+    source = SourceText.from_text(
+        f"Did the people of the street complain? {reply} Now to the hedgehogs.", language="en"
+    )
+    assert Proposals(source).told_as_settled("The people of the street complained.") is told
+
+
+@pytest.mark.parametrize(
+    ("talk", "statement"),
+    [
+        ("Why does the noctule have a hard time? It sleeps in trees.", "The noctule has a hard time."),
+        ("Will you print the twenty posters? On Monday.", "Print the twenty posters."),
+        ("Isn't the small garden beautiful? Look here.", "The small garden is beautiful."),
+        ("Did the team move to Leipzig? In March.", "The team moved to Leipzig in March."),
+        ("Did the whole team complain? No.", "Did the whole team complain?"),
+        ("Did they complain? No.", "They complained."),  # of one word too little is known
+    ],
+)
+def test_a_question_may_say_what_is_so(talk: str, statement: str):
+    assert not Proposals(SourceText.from_text(talk, language="en")).told_as_settled(statement)
+
+
 def test_other_languages_are_left_alone():
     assert not Proposals(SourceText.from_text(TALK, language="de")).told_as_settled("The price is 5.99.")
 
