@@ -32,7 +32,8 @@ indeed certainly perhaps maybe probably possibly exactly right not never always 
 so if when until after before i we you he she it they this that these those there here my our your his her its their
 mine nobody everybody everyone someone somebody anyone nothing everything something all both some most many more few
 fewer less several none half about around almost nearly only just at by from in on to with without next last tomorrow
-today yesterday tonight now soon later
+today yesterday tonight now soon later two three four five six seven eight nine ten twelve twenty thirty forty fifty
+dozens hundreds thousands
 """
 _REPLIES = frozenset(_REPLY_WORDS.split())
 _ASKS_FOR = re.compile(r"\b(?:what|who|whom|whose|where|when|why|which|how)\b", re.IGNORECASE)

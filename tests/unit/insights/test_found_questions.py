@@ -54,7 +54,10 @@ async def test_other_words_than_a_questions_answer_it_only_right_behind_it_from_
     assert question.answer_segments == ([len(behind) + 2] if answered else [])
 
 
-@pytest.mark.parametrize(("reply", "answered"), [("Ireland.", False), ("Indeed.", True), ("2,000 years.", True)])
+@pytest.mark.parametrize(
+    ("reply", "answered"),
+    [("Ireland.", False), ("Indeed.", True), ("2,000 years.", True), ("Three letters in the whole summer.", True)],
+)
 async def test_a_name_answers_only_what_asks_for_something(reply: str, answered: bool):
     source = talk(("Speaker 1", "Ever since the first mill in this country?"), ("Speaker 2", reply))
     script = {"found": True, "segments": [2], "answer": reply}
