@@ -22,7 +22,12 @@ and also but for he her here his it its nor or she such than that their then the
 whose
 """
 _LEANING = frozenset(_LEANING_WORDS.split())
-_OF_WHICH = re.compile(r"(?:\w+ )?(?:at|by|for|from|in|of|on|to|with) wh(?:ich|om|ose)\b", re.IGNORECASE)
+# Others stand behind the first word or two: `all of which`, `put this in a pot`, `when it is one`.
+_LEANS_LATER = re.compile(
+    r"(?:\w+ )?(?:at|by|for|from|in|of|on|to|with) wh(?:ich|om|ose)\b|\w+ (?:it|him|them)\b|"
+    r"\w+ (?:this|these) (?:and|at|for|in|into|on|to|with)\b",
+    re.IGNORECASE,
+)
 
 
 def is_statement(text: str, *, language: str | None) -> bool:
@@ -41,7 +46,7 @@ def is_statement(text: str, *, language: str | None) -> bool:
 def leans(text: str, *, language: str | None) -> bool:
     """Tell whether a sentence needs the one before it, or is its end: `It was here that dinners were arranged.`"""
     first = next((token.key for token in tokens(text)), "")
-    return text[:1].islower() or (language == "en" and (first in _LEANING or _OF_WHICH.match(text) is not None))
+    return text[:1].islower() or (language == "en" and (first in _LEANING or _LEANS_LATER.match(text) is not None))
 
 
 def _only_names(text: str) -> bool:

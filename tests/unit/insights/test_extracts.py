@@ -1,3 +1,5 @@
+import pytest
+
 from serve_app.insights.extracts import central_along, most_central
 from serve_app.insights.source import SourceText
 
@@ -29,11 +31,23 @@ def test_nothing_is_said_that_others_say():
 
 def test_a_sentence_that_needs_the_one_before_it_is_chosen_last():
     leaning = "It began in the fifteenth century with the printing of books."
-    other = "All of which printing of books began in the fifteenth century."
     alone = "Printing of books spread in Germany."
-    assert central([other, alone], 1) == [alone]
     assert central([leaning, alone], 1) == [alone]
     assert central([leaning, alone], 1, language="de") == [leaning]
     assert central([leaning], 1) == [leaning]
     assert central(["the printing of books in Germany spread.", alone], 1, language="de") == [alone]
     assert most_central(SourceText.from_text(f"{leaning} {alone}", language="en"), count=1) == [alone]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "chosen"),
+    [
+        ("All of which printing of books began in the fifteenth century.", False),
+        ("Put this in a pot for the printing of many books.", False),
+        ("When it came to the printing of many books, he left.", False),
+        ("Use this method for the printing of many books.", True),
+    ],
+)
+def test_what_it_speaks_of_may_be_named_behind_its_first_word(sentence: str, chosen: bool):
+    alone = "Printing spread."
+    assert (central([sentence, alone], 1) == [sentence]) is chosen
