@@ -38,15 +38,25 @@ def drawn_from(items: Sequence[T], *, most: int, text: Callable[[T], str], langu
 
 
 def central_along(
-    items: Sequence[T], *, count: int, text: Callable[[T], str], language: str | None, beside: Sequence[str] = ()
+    items: Sequence[T],
+    *,
+    count: int,
+    text: Callable[[T], str],
+    language: str | None,
+    beside: Sequence[str] = (),
+    least: float = 0.0,
 ) -> list[T]:
-    """Return the most central item of each of `count` stretches, in order, none of which says what others say."""
+    """Return the most central item of each of `count` stretches, in order, none of which says what others say.
+
+    `least`: of the worth of the most central of all; a stretch without such an item is passed over.
+    """
     worth = _worth([text(item) for item in items], language=language)
+    least_worth = least * max((worth(text(item)) for item in items), default=0.0)
     found: list[T] = []
     for number in range(count):
         stretch = items[len(items) * number // count : len(items) * (number + 1) // count]
         told = [*beside, *map(text, found)]
-        new = [each for each in stretch if not said_in(text(each), told)]
+        new = [each for each in stretch if worth(text(each)) >= least_worth and not said_in(text(each), told)]
         if new:
             found.append(max(new, key=lambda each: worth(text(each))))
     return found

@@ -16,6 +16,7 @@ from serve_app.insights.work import Work
 from serve_app.ports.language import TextDelta
 
 _SENTENCES = {"brief": 3, "detailed": 8}
+_CENTRAL = 0.7  # of the most central point's worth has one that stands in for a sentence of prose, at least
 _SHORT = 400  # characters; what has more is not short, however few its blanks
 
 
@@ -86,11 +87,11 @@ def is_short(work: Work) -> bool:
 
 
 def _own_sentences(work: Work, points: list[Point], *, count: int, beside: Sequence[str]) -> list[str]:
-    """Return sentences of a text that say something else, from all its length."""
+    """Return sentences of a text that say something else, from all its length; of a long one no asides."""
     if not points:
         return most_central(work.source, count=count, beside=beside)
     texts = [point.text for point in points]
-    return central_along(texts, count=count, text=str, language=work.source.language, beside=beside)
+    return central_along(texts, count=count, text=str, language=work.source.language, beside=beside, least=_CENTRAL)
 
 
 def _continued(told: Sequence[str], own: Sequence[str]) -> str:

@@ -23,6 +23,12 @@ def test_the_statements_that_others_repeat_stand_for_the_stretches_of_a_text():
     assert central(STATEMENTS, 0) == []
 
 
+def test_a_stretch_that_has_nothing_central_may_be_passed_over():
+    found = central_along(STATEMENTS, count=6, text=str, language="en", least=0.7)
+    assert found == [STATEMENTS[1], STATEMENTS[3], STATEMENTS[5]]
+    assert central_along([], count=6, text=str, language="en", least=0.7) == []
+
+
 def test_nothing_is_said_that_others_say():
     beside = ["It tells how towns learned the craft of printing."]
     assert central(STATEMENTS[1:4], 1, beside=beside) == [STATEMENTS[1]]
