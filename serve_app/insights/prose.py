@@ -25,6 +25,12 @@ _FRAMING = re.compile(
 )
 _LABEL = re.compile(r"(?:this|these|such)\s+(\w+)", re.IGNORECASE)
 _RANK = re.compile(r"\bmost (?:important|significant|notable|interesting|crucial|striking|relevant)\b", re.IGNORECASE)
+# Where in a text something stands is not in its words: nobody could check it.
+_PLACES = re.compile(
+    r"\b(?:text|recording|transcript|conversation|discussion|talk)\s+(?:then\s+)?"
+    r"(?:begins|starts|opens|ends|closes|concludes|finishes)\b",
+    re.IGNORECASE,
+)
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]*]*\s+|(?<=[。！？؟।॥])|\n+")
 _CITATION = re.compile(r"\s*(?:\[(?:segments?\s*)?\d+(?:\s*[,–-]\s*\d+)*\]|\(segments?\s[^)]*\))", re.IGNORECASE)
 _MARKUP = re.compile(r"</?text>|<\|[^|>]*\|>")
@@ -106,11 +112,11 @@ class Gate:
         return self._negations is not None and any(map(self._negations.turned, clauses))
 
     def _labels(self, sentence: str) -> bool:
-        """Tell a comment: it sums up in a word that the text does not have, or ranks what nobody has ranked."""
+        """Tell a comment: it sums up in a word that the text does not have, ranks what nobody ranked, or says where."""
         label = _LABEL.match(sentence)
-        ranks = _RANK.findall(sentence)
+        comments = [*_RANK.findall(sentence), *_PLACES.findall(sentence)]
         summed_up = label is not None and not all(map(self._vocabulary.has, content_words(label[1])))
-        return summed_up or not all(map(self._vocabulary.says, ranks))
+        return summed_up or not all(map(self._vocabulary.says, comments))
 
     def _is_told(self, clause: str) -> bool:
         if self._passages is not None and self._passages.share(clause) < _TOGETHER:

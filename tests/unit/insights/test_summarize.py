@@ -128,6 +128,16 @@ async def test_a_comment_in_a_word_of_its_own_is_left_out():
     assert told in (await Insights(ScriptedModel(told)).summarize(MEETING)).summary
 
 
+async def test_where_in_a_text_something_stands_is_not_told():
+    told = "The talk ends with the printer from Berlin that Maria likes."
+    summary = await Insights(ScriptedModel(told)).summarize(
+        talk(("Speaker 1", "Maria likes the printer from Berlin. " * 9))
+    )
+    assert told not in summary.summary
+    said = talk(("Speaker 1", "The talk ends with the printer from Berlin. Maria likes the printer. " * 9))
+    assert told in (await Insights(ScriptedModel(told)).summarize(said)).summary
+
+
 async def test_what_nobody_ranks_is_not_ranked():
     told = "The most important thing is that Maria likes the printer from Berlin."
     assert told not in (await Insights(ScriptedModel(told)).summarize(MEETING)).summary
