@@ -13,7 +13,7 @@ from serve_app.insights.decoding import Asker, read
 from serve_app.insights.prose import Gate, checked
 from serve_app.insights.results import Answer, AnswerSource
 from serve_app.insights.shapes import AnswerShape, RelevanceShape
-from serve_app.insights.source import SourceSegment, SourceText, sentences_of, tidy
+from serve_app.insights.source import SourceSegment, SourceText, tidy
 from serve_app.insights.templates import quoted
 from serve_app.insights.vocabulary import Vocabulary, content_words, meaningful_words
 from serve_app.insights.work import Work
@@ -139,7 +139,7 @@ def _with_number(work: Work, question: str, answer: str) -> str:
     def closeness(sentence: str) -> int:
         return sum(map(Vocabulary([sentence]).has, asked))
 
-    sentences = [each for segment in work.source.segments for each in sentences_of(segment.text)]
+    sentences = work.source.sentences
     best = max((each for each in sentences if Vocabulary([each]).numbers), key=closeness, default="")
     return best if answer.strip() and closeness(best) > closeness(answer) else answer
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from serve_app.insights.source import SourceText, sentences_of
+from serve_app.insights.source import SourceText
 from serve_app.insights.statements import leans
 from serve_app.insights.vocabulary import Vocabulary, content_words, forms
 
@@ -25,7 +25,7 @@ def said_in(sentence: str, others: Sequence[str]) -> bool:
 
 def most_central(source: SourceText, *, count: int, beside: Sequence[str] = ()) -> list[str]:
     """Return so many sentences of a text at most, in order, without what others say. Questions come last."""
-    sentences = [each for segment in source.segments for each in sentences_of(segment.text)]
+    sentences = source.sentences
     worth = _worth(sentences, language=source.language)
     new = (at for at, sentence in enumerate(sentences) if not said_in(sentence, beside))
     best = sorted(new, key=lambda at: ("?" in sentences[at], -worth(sentences[at])))[:count]
@@ -50,16 +50,17 @@ def central_along(
 
     `least`: of the worth of the most central of all; a stretch without such an item is passed over.
     """
-    worth = _worth([text(item) for item in items], language=language)
-    least_worth = least * max((worth(text(item)) for item in items), default=0.0)
-    found: list[T] = []
+    texts = [text(item) for item in items]
+    worths = list(map(_worth(texts, language=language), texts))
+    least_worth = least * max(worths, default=0.0)
+    found: list[int] = []
     for number in range(count):
-        stretch = items[len(items) * number // count : len(items) * (number + 1) // count]
-        told = [*beside, *map(text, found)]
-        new = [each for each in stretch if worth(text(each)) >= least_worth and not said_in(text(each), told)]
+        stretch = range(len(items) * number // count, len(items) * (number + 1) // count)
+        told = [*beside, *(texts[at] for at in found)]
+        new = [at for at in stretch if worths[at] >= least_worth and not said_in(texts[at], told)]
         if new:
-            found.append(max(new, key=lambda each: worth(text(each))))
-    return found
+            found.append(max(new, key=worths.__getitem__))
+    return [items[at] for at in found]
 
 
 def _worth(sentences: Sequence[str], *, language: str | None) -> Callable[[str], float]:

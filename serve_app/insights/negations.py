@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from serve_app.insights.passages import Passages
-from serve_app.insights.source import SourceText, sentences_of
+from serve_app.insights.source import SourceText
 from serve_app.insights.vocabulary import content_words, forms
 
 _LEAST_WORDS = 3  # of a statement; what has fewer may be of any clause
@@ -61,8 +61,7 @@ class Negations:
 
     @cached_property
     def _clauses(self) -> list[str]:
-        sentences = (each for segment in self._source.segments for each in sentences_of(segment.text))
-        return [clause for sentence in sentences for clause in _clauses_of(sentence)]
+        return [clause for sentence in self._source.sentences for clause in _clauses_of(sentence)]
 
     @cached_property
     def _passages(self) -> Passages:

@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 
 from serve_app.insights.passages import Passages
-from serve_app.insights.source import SourceText, sentences_of
+from serve_app.insights.source import SourceText
 from serve_app.insights.vocabulary import Vocabulary, content_words, tokens
 
 _UNSETTLED = re.compile(
@@ -66,16 +66,13 @@ class Proposals:
         return Vocabulary(segment.text for segment in self._source.segments)
 
     @cached_property
-    def _sentences(self) -> list[str]:
-        return [each for segment in self._source.segments for each in sentences_of(segment.text)]
-
-    @cached_property
     def _asked_and_told(self) -> tuple[Passages, Passages]:
         """The sentences that ask whether something is so, without a yes behind them, and all others."""
         asked: list[str] = []
         told: list[str] = []
-        for at, sentence in enumerate(self._sentences):
-            replies = self._sentences[at + 1 : at + 1 + _REPLIES]
+        sentences = self._source.sentences
+        for at, sentence in enumerate(sentences):
+            replies = sentences[at + 1 : at + 1 + _REPLIES]
             open_question = _ASKS_WHETHER.match(sentence) and not any(map(_YES.match, replies))
             (asked if open_question else told).append(sentence)
         return Passages(asked, reach=0), Passages(told, reach=0)
@@ -84,7 +81,7 @@ class Proposals:
     def _open(self) -> set[str]:
         open_numbers: set[str] = set()
         settled: set[str] = set()
-        for sentence in self._sentences:
+        for sentence in self._source.sentences:
             numbers = {each for each in Vocabulary([sentence]).numbers if len(each) >= _LEAST_DIGITS}
             (open_numbers if _UNSETTLED.search(sentence) else settled).update(numbers)
         return open_numbers - settled

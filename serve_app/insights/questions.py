@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from serve_app.insights.results import Question
 from serve_app.insights.shapes import AnswerShape
 from serve_app.insights.source import SourceSegment, sentences_of
+from serve_app.insights.spoken_numbers import COUNTS
 from serve_app.insights.templates import quoted
 from serve_app.insights.vocabulary import alike, content_words, tokens
 from serve_app.insights.windows import rendered
@@ -32,10 +33,9 @@ indeed certainly perhaps maybe probably possibly exactly right not never always 
 so if when until after before i we you he she it they this that these those there here my our your his her its their
 mine nobody everybody everyone someone somebody anyone nothing everything something all both some most many more few
 fewer less several none half about around almost nearly only just at by from in on to with without next last tomorrow
-today yesterday tonight now soon later two three four five six seven eight nine ten twelve twenty thirty forty fifty
-dozens hundreds thousands
+today yesterday tonight now soon later dozens hundreds thousands
 """
-_REPLIES = frozenset(_REPLY_WORDS.split())
+_REPLIES = frozenset(_REPLY_WORDS.split()) | COUNTS
 _ASKS_FOR = re.compile(r"\b(?:what|who|whom|whose|where|when|why|which|how)\b", re.IGNORECASE)
 _SHORT = 5  # words, with which anybody may reply who is asked for something
 _AFTER = 8  # segments behind a question in which its answer is looked for

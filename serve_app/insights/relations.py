@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
-from serve_app.insights.source import SourceText, sentences_of
+from serve_app.insights.source import SourceText
 from serve_app.insights.vocabulary import Vocabulary, content_words, forms, tokens
 
 _TIMES = frozenset({"after", "before", "until"})
@@ -73,7 +73,7 @@ class Relations:
 
     @cached_property
     def _sentences(self) -> list[list[str]]:
-        return [_keys(each) for segment in self._source.segments for each in sentences_of(segment.text)]
+        return [_keys(sentence) for sentence in self._source.sentences]
 
     @cached_property
     def _events(self) -> dict[str, Vocabulary]:

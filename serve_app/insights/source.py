@@ -84,6 +84,11 @@ class SourceText:
         return " ".join(segment.text for segment in self.segments)
 
     @cached_property
+    def sentences(self) -> tuple[str, ...]:
+        """The sentences of all segments, in order; none goes on in the next segment."""
+        return tuple(sentence for segment in self.segments for sentence in sentences_of(segment.text))
+
+    @cached_property
     def _by_order(self) -> dict[int, int]:
         return {segment.order: index for index, segment in enumerate(self.segments)}
 

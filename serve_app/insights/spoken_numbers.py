@@ -10,6 +10,7 @@ _SMALL |= {
     word: 10 * n
     for n, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
 }
+COUNTS = frozenset(_SMALL) - {"zero", "one"}  # `one` begins many a sentence that counts nothing
 _ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth"
 _SMALL |= {
     word: n for n, word in enumerate(f"{_ORDINALS} fifteenth sixteenth seventeenth eighteenth nineteenth".split(), 1)
