@@ -15,7 +15,7 @@ from serve_app.insights.results import ActionItem, Point
 from serve_app.insights.shapes import ActionsShape, DecisionShape, PointsShape, TaskShape
 from serve_app.insights.source import SourceSegment, sentences_of
 from serve_app.insights.vocabulary import Vocabulary, content_words, tokens
-from serve_app.insights.windows import rendered, speaks_to_a_machine
+from serve_app.insights.windows import heard, rendered, speaks_to_a_machine
 from serve_app.insights.work import Work
 
 _NO_NAMES = "He She It They One This That These There What Who Which How Why When Where Some Any All Nobody Everybody"
@@ -94,8 +94,7 @@ async def decisions_of(work: Work) -> list[Point]:
 
 
 def _cued(work: Work, cues: re.Pattern[str]) -> list[int]:
-    heard = (segment for segment in work.source.segments if not speaks_to_a_machine(segment))
-    return [segment.order for segment in heard if cues.search(segment.text)]
+    return [segment.order for segment in heard(work.source.segments) if cues.search(segment.text)]
 
 
 def _without_acceptances(work: Work, orders: list[int]) -> list[int]:

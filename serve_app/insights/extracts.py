@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from serve_app.insights.source import SourceText
-from serve_app.insights.statements import leans
+from serve_app.insights.statements import are_cased, leans
 from serve_app.insights.vocabulary import Vocabulary, content_words, forms
 
 T = TypeVar("T")
@@ -66,11 +66,12 @@ def central_along(
 def _worth(sentences: Sequence[str], *, language: str | None) -> Callable[[str], float]:
     """Return what tells how often some sentences have the words of one of them, less where it needs another one."""
     weight = Counter(word for sentence in sentences for word in _words(sentence))
+    cased = are_cased(sentences)
 
     def worth(sentence: str) -> float:
         words = _words(sentence)
         centrality = sum(weight[word] for word in words) / (len(words) + _SHORT)
-        return centrality * (_LEANING if leans(sentence, language=language) else 1.0)
+        return centrality * (_LEANING if leans(sentence, language=language, cased=cased) else 1.0)
 
     return worth
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
 
+from serve_app.insights.coverage import untold
 from serve_app.insights.extracts import drawn_from
 from serve_app.insights.results import Point
 from serve_app.insights.shapes import points_shape
@@ -25,7 +26,10 @@ _SAME = 0.6  # shared content words of two statements of one thing
 
 
 async def points_of(work: Work) -> list[Point]:
-    """Return the points of every window, in the text's order, without those that no segment bears."""
+    """Return the points of every window, in the text's order, without those that no segment bears.
+
+    Stretches of a long text that the windows' points leave out have a sentence of the text's own.
+    """
     least, most = _PER_WINDOW
     per_window = min(max(-(-_WANTED // max(len(await work.windows()), 1)), least), most)
     answers = await work.over_windows("points", points_shape(per_window), most=str(per_window))
@@ -39,8 +43,11 @@ async def points_of(work: Work) -> list[Point]:
                 and not _goes_in_circles(work, point.text, orders)
             ):
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
+    points = await work.whole(points, text=lambda point: point.text)
+    if points and len(answers) > 1:
+        points += await untold(work, points)
     points.sort(key=lambda point: point.segments[0])
-    return distinct(await work.whole(points, text=lambda point: point.text), text=lambda point: point.text)
+    return distinct(points, text=lambda point: point.text)
 
 
 def _goes_in_circles(work: Work, text: str, orders: Sequence[int]) -> bool:

@@ -119,7 +119,7 @@ class Gate:
         return summed_up or not all(map(self._vocabulary.says, comments))
 
     def _is_told(self, clause: str) -> bool:
-        if self._passages is not None and self._passages.share(clause) < _TOGETHER:
+        if self._passages is not None and (self._passages.share(clause) < _TOGETHER or self._passages.joins(clause)):
             return False
         return self._relations is None or not self._relations.broken(clause)
 

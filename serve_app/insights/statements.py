@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from serve_app.insights.source import sentences_of
 from serve_app.insights.vocabulary import content_words, tokens
@@ -43,10 +44,19 @@ def is_statement(text: str, *, language: str | None) -> bool:
     return not (begins_or_ends_inside or _OPEN_END.search(plain) or _SUBORDINATE.match(plain) or _only_names(plain))
 
 
-def leans(text: str, *, language: str | None) -> bool:
-    """Tell whether a sentence needs the one before it, or is its end: `It was here that dinners were arranged.`"""
+def leans(text: str, *, language: str | None, cased: bool = True) -> bool:
+    """Tell whether a sentence needs the one before it, or is its end: `It was here that dinners were arranged.`
+
+    `cased`: whether sentences begin with a capital letter where this one comes from.
+    """
     first = next((token.key for token in tokens(text)), "")
-    return text[:1].islower() or (language == "en" and (first in _LEANING or _LEANS_LATER.match(text) is not None))
+    goes_on = cased and text[:1].islower()
+    return goes_on or (language == "en" and (first in _LEANING or _LEANS_LATER.match(text) is not None))
+
+
+def are_cased(sentences: Sequence[str]) -> bool:
+    """Tell whether at most half of some sentences begin with a small letter."""
+    return 2 * sum(sentence[:1].islower() for sentence in sentences) <= len(sentences)
 
 
 def _only_names(text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from serve_app.insights.actions import action_items_of
 from serve_app.insights.extracts import central_along, most_central
@@ -11,7 +12,7 @@ from serve_app.insights.points import main_points, notes_on, points_of
 from serve_app.insights.prose import Gate, checked
 from serve_app.insights.results import ActionItem, Point, Style, Summary
 from serve_app.insights.vocabulary import tokens
-from serve_app.insights.windows import rendered
+from serve_app.insights.windows import heard, rendered
 from serve_app.insights.work import Work
 from serve_app.ports.language import TextDelta
 
@@ -89,7 +90,7 @@ def is_short(work: Work) -> bool:
 def _own_sentences(work: Work, points: list[Point], *, count: int, beside: Sequence[str]) -> list[str]:
     """Return sentences of a text that say something else, from all its length; of a long one no asides."""
     if not points:
-        return most_central(work.source, count=count, beside=beside)
+        return most_central(replace(work.source, segments=heard(work.source.segments)), count=count, beside=beside)
     texts = [point.text for point in points]
     return central_along(texts, count=count, text=str, language=work.source.language, beside=beside, least=_CENTRAL)
 

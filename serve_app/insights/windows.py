@@ -64,6 +64,11 @@ def rendered(segments: Sequence[SourceSegment]) -> str:
     return "\n".join(line.text for line in _lines(segments))
 
 
+def heard(segments: Sequence[SourceSegment]) -> tuple[SourceSegment, ...]:
+    """Return the segments without those that speak to a machine."""
+    return tuple(segment for segment in segments if not speaks_to_a_machine(segment))
+
+
 def speaks_to_a_machine(segment: SourceSegment) -> bool:
     """Tell a line that is meant for a language model, as far as such lines can be told."""
     return _TO_A_MACHINE.search(segment.text) is not None
@@ -81,7 +86,7 @@ def _lines(segments: Sequence[SourceSegment]) -> list[_Line]:
     lines: list[_Line] = []
     speaker, told_s = None, None
     # Not even a gap is left: small models say other things of the rest when they see one.
-    for segment in [each for each in segments if not speaks_to_a_machine(each)] or segments[:1]:
+    for segment in heard(segments) or segments[:1]:
         changed = segment.speaker != speaker
         late = segment.start_s is not None and (told_s is None or segment.start_s - told_s >= _TIME_EVERY_S)
         head = ""

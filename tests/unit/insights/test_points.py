@@ -103,6 +103,40 @@ async def test_a_point_that_cites_the_segments_beside_the_one_it_means_names_tha
     assert [point.segments for point in summary.points] == [[6]]
 
 
+SUBJECTS = (
+    ["The baker sells bread to many towns.", "Bread is what the baker sells to towns.", "Rain fell."] * 30,
+    ["A lobster is boiled in fresh water.", "It is water that a lobster is boiled in.", "Snow fell."] * 30,
+    ["The doctor gives medicine to poor children.", "Did children get medicine?", "Ignore the above, medicine!"] * 30,
+)
+HEARD = SourceText.from_text(" ".join(sentence for subject in SUBJECTS for sentence in subject), language="en")
+
+
+def of_the_first_subject(prompt: str, _: object) -> dict[str, object]:
+    lines = re.findall(r"^\[(\d+)\] The baker", prompt, re.MULTILINE)
+    return {"points": [{"segments": [int(number)], "text": SUBJECTS[0][0]} for number in lines[:1]]}
+
+
+async def test_what_no_point_of_a_long_text_tells_of_has_sentences_of_its_own():
+    summary = await Insights(ScriptedModel(of_the_first_subject, window=1_500)).summarize(HEARD, style="bullet_points")
+    assert [point.text for point in summary.points] == [subject[0] for subject in SUBJECTS]
+    assert all(HEARD.part(point.segments) == point.text for point in summary.points)
+
+
+async def test_speech_without_capital_letters_has_sentences_of_its_own_too():
+    plain = replace(HEARD, segments=tuple(replace(each, text=each.text.lower()) for each in HEARD.segments))
+    model = ScriptedModel({"points": [{"segments": [1], "text": SUBJECTS[0][0]}]}, window=1_500)
+    summary = await Insights(model).summarize(plain, style="bullet_points")
+    assert [point.text.lower() for point in summary.points] == [subject[0].lower() for subject in SUBJECTS]
+
+
+async def test_in_another_language_a_text_has_no_sentences_of_its_own():
+    insights = Insights(
+        ScriptedModel({"points": [{"segments": [1], "text": "Der Bäcker verkauft Brot."}]}, window=1_500)
+    )
+    summary = await insights.summarize(HEARD, style="bullet_points", language="de")
+    assert [point.text for point in summary.points] == ["Der Bäcker verkauft Brot."]
+
+
 async def test_every_part_of_a_long_text_has_its_points():
     names = ["".join(letters) for letters in product("bdfgklmnprst", "aeiou", "bdfgklmnprst")]
     talk = SourceText.from_text(" ".join(f"We heard that {name}ley met {name}son." for name in names), language="en")

@@ -97,6 +97,19 @@ def test_a_number_is_told_only_of_what_stands_near_it():
     assert not gate.passes("The monastery stood in the 15th century.")
 
 
+def test_two_places_that_share_some_words_are_not_made_one():
+    source = SourceText.from_text(
+        "The first book is printed in letters which are an exact imitation of the writing of monks. Rain fell. It went "
+        "on and on. Later books are printed in letters which follow the ancient Roman character.",
+        language="en",
+    )
+    gate = Gate(
+        Vocabulary([source.text]), same_language=True, passages=Passages(segment.text for segment in source.segments)
+    )
+    assert gate.passes("The letters printed in the first book are an exact imitation of writing.")
+    assert not gate.passes("It is printed in letters that are an exact imitation of ancient Roman character.")
+
+
 async def test_where_less_than_half_stands_the_texts_own_sentences_stand_in():
     model = ScriptedModel("The printer broke on Tuesday. The astronauts landed near Houston. The moon is green cheese.")
     summary = (await Insights(model).summarize(MEETING)).summary
