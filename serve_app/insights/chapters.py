@@ -15,6 +15,7 @@ from serve_app.insights.work import Work
 _SAME = 0.6
 _SUPPORT = 0.5  # of a title's content words must be in its chapter
 _LONGEST_TITLE = 9  # words
+_NAMES_NOBODY = re.compile(r"(?:he|she|it|they|this|that|these|those|his|her|its|their)\b", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[,;:.?!—–]|\s(?:i\.e\.|e\.g\.)")
 _TITLE_TOKENS = 48  # of a chapter as the model writes it; some never end a title
 _PER_WINDOW = (2, 5)
@@ -64,6 +65,8 @@ def _placed(work: Work, window: Window, chapters: Sequence[ChapterShape]) -> lis
     if not work.same_language:
         return [(order, title) for order, title in named if order in window.orders]
     titles = [title for _, title in named if content_words(title)]
+    if work.language == "en":
+        titles = [title for title in titles if not _NAMES_NOBODY.match(title)] or titles
     spoken = [segment for order in window.orders if titles and (segment := work.source.get(order))]
     shares = [[work.words_of(segment).support(title) for title in titles] for segment in spoken]
     begins: dict[int, int] = {}

@@ -15,12 +15,12 @@ _LEAD_ON = frozenset({"a", "an", "the", "but", "because", "if", "is", "was", "ar
 _SUBORDINATE = re.compile(
     r"(?:as(?! an?\b| of\b| for\b)|although|because|if|though|unless|when|while)\b[^,;:]*$", re.IGNORECASE
 )
-_OPEN_END = re.compile(r"\b(?:at|by|for|from|in|into|on|that|to|with)$", re.IGNORECASE)  # without a full stop
+_OPEN_END = re.compile(r"\b(?:at|by|for|from|in|into|on|that|to|with)$|[,;:]$", re.IGNORECASE)  # without a full stop
 _AMONG_NAMES = frozenset({"and", "or", "of", "the", "in", "at", "by", "for", "to"})
 # English words that begin a sentence which goes on from the one before it, or speaks of what that one named.
 _LEANING_WORDS = """
-and also but for he her here his it its nor or she such than that their then these they this those when where which who
-whose
+and also are but for had has have he her here his is it its nor or she such than that their then these they this those
+was were when where which who whose
 """
 _LEANING = frozenset(_LEANING_WORDS.split())
 # Others stand behind the first word or two: `all of which`, `put this in a pot`, `when it is one`.

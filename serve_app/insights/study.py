@@ -21,6 +21,7 @@ _LONGEST_ANSWER = 140  # characters; what is longer is the text again, and nothi
 _LONGEST_NAME = 6  # words
 _NAMED_AGAIN = 3  # words of the question with which an answer begins
 _ASKS_NAME = re.compile(r"\bnames? of\b|\bcalled\b", re.IGNORECASE)
+_POINTS_AT = re.compile(r"\b(?:this|these|those|here|it|he|she|him|they|them)\W*$", re.IGNORECASE)
 _IS = re.compile(r"what (is|are|was|were) (.+)", re.IGNORECASE)
 _VERDICTS = frozenset({"yes", "no", "true", "false", "maybe", "not sure"})  # with these, three of four are no options
 
@@ -125,8 +126,13 @@ def _borne(work: Work, question: str, answer: str, orders: Sequence[int]) -> lis
 
 
 def _fits(question: str, answer: str) -> bool:
-    """Tell whether an English answer can be one: a name is short, and a thing named again is not told."""
+    """Tell whether an English answer can be one: a name is short, and a thing named again is not told.
+
+    Nothing answers what nobody understands without the text: `What type of book is this?`
+    """
     said = [token.key for token in tokens(answer)]
+    if _POINTS_AT.search(question):
+        return False
     if _ASKS_NAME.search(question) and len(said) > _LONGEST_NAME:
         return False
     asked = _IS.match(question.strip())

@@ -51,6 +51,7 @@ def test_a_sentence_that_needs_the_one_before_it_is_chosen_last():
         ("All of which printing of books began in the fifteenth century.", False),
         ("Put this in a pot for the printing of many books.", False),
         ("When it came to the printing of many books, he left.", False),
+        ("Has never been so good for the printing of many books.", False),
         ("Use this method for the printing of many books.", True),
     ],
 )

@@ -77,6 +77,17 @@ async def test_a_sentence_is_no_title_but_its_first_clause_may_be():
     assert [each.title for each in result.chapters] == ["Printing", "The lobster recipe needs butter"]
 
 
+async def test_a_title_names_what_its_chapter_is_about():
+    titles = ("He asked himself", "Printing", "They escaped", "Lobsters")
+    answer = {"chapters": [{"segment": 1 + 4 * n, "title": title} for n, title in enumerate(titles)]}
+    lines = ["He asked himself."] * 4 + ["Printing."] * 4 + ["They escaped."] * 4 + ["Lobsters."] * 4
+    source = talk(*(("Speaker 1", line) for line in lines))
+    result = await Insights(ScriptedModel(answer)).generate(source, kind="chapter_markers")
+    assert [(each.title, each.segment) for each in result.chapters] == [("Printing", 1), ("Lobsters", 13)]
+    nobody = Insights(ScriptedModel({"chapters": [{"segment": 1, "title": titles[0]}]}))
+    assert [each.title for each in (await nobody.generate(source, kind="chapter_markers")).chapters] == [titles[0]]
+
+
 async def test_no_chapter_is_called_like_the_one_before_it():
     titles = ("The first printing, hastening to begin", "The first printing", "Lobsters")
     answer = {"chapters": [{"segment": 1 + 4 * n, "title": title} for n, title in enumerate(titles)]}

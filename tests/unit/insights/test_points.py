@@ -43,6 +43,7 @@ async def test_bullet_points_name_their_segments_and_say_nothing_twice():
         "Maria, Printer and Berlin.",
         "Maria likes the printer that",
         "It is quiet.",
+        "Maria likes the printer from Berlin,",
         "   ",
     ],
 )
@@ -120,6 +121,17 @@ async def test_what_no_point_of_a_long_text_tells_of_has_sentences_of_its_own():
     summary = await Insights(ScriptedModel(of_the_first_subject, window=1_500)).summarize(HEARD, style="bullet_points")
     assert [point.text for point in summary.points] == [subject[0] for subject in SUBJECTS]
     assert all(HEARD.part(point.segments) == point.text for point in summary.points)
+
+
+async def test_a_point_of_a_long_text_names_what_it_speaks_of():
+    leaning = "It is bread that the baker sells to many towns."
+    source = SourceText.from_text(f"{leaning} {HEARD.text}", language="en")
+    insights = Insights(ScriptedModel({"points": [{"segments": [1], "text": leaning}]}, window=1_500))
+    assert [point.text for point in (await insights.summarize(source, style="bullet_points")).points][:1] == [leaning]
+    both = [{"segments": [1], "text": leaning}, {"segments": [2], "text": SUBJECTS[0][0]}]
+    insights = Insights(ScriptedModel({"points": both}, window=1_500))
+    told = [point.text for point in (await insights.summarize(source, style="bullet_points")).points]
+    assert told == [subject[0] for subject in SUBJECTS]
 
 
 async def test_speech_without_capital_letters_has_sentences_of_its_own_too():

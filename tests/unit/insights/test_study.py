@@ -115,6 +115,16 @@ async def test_a_card_neither_names_its_thing_again_nor_calls_a_sentence_a_name(
     assert [card.answer for card in result.flashcards] == [cards[1]["answer"], cards[3]["answer"]]
 
 
+async def test_a_card_asks_what_can_be_understood_without_the_text():
+    answer = "The printer from Berlin."
+    cards = [
+        {"segments": [6], "question": "What does Maria like about this?", "answer": answer},
+        {"segments": [6], "question": "Which of these fast machines does Maria like?", "answer": answer},
+    ]
+    result = await Insights(ScriptedModel({"cards": cards})).generate(MEETING, kind="flashcards")
+    assert [card.question for card in result.flashcards] == [cards[1]["question"]]
+
+
 @pytest.mark.parametrize(("other", "kept"), [("two hundred", 0), ("twelve hundred euros", 1)])
 async def test_a_quiz_has_no_option_that_is_a_part_of_the_right_one(other: str, kept: int):
     asked = {
