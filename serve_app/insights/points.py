@@ -13,7 +13,7 @@ from serve_app.insights.extracts import drawn_from
 from serve_app.insights.results import Point
 from serve_app.insights.shapes import points_shape
 from serve_app.insights.source import SourceSegment, SourceText
-from serve_app.insights.statements import is_statement, leans
+from serve_app.insights.statements import are_cased, is_statement, leans
 from serve_app.insights.vocabulary import content_words, forms, meaningful_words
 from serve_app.insights.work import Work
 
@@ -28,7 +28,7 @@ _SAME = 0.6  # shared content words of two statements of one thing
 async def points_of(work: Work) -> list[Point]:
     """Return the points of every window, in the text's order, without those that no segment bears.
 
-    Those of a long text stand alone: nobody reads all of them. What they leave out has sentences of the text's own.
+    Those of a long text stand alone, and what they leave out has sentences of the text's own.
     """
     least, most = _PER_WINDOW
     per_window = min(max(-(-_WANTED // max(len(await work.windows()), 1)), least), most)
@@ -45,7 +45,8 @@ async def points_of(work: Work) -> list[Point]:
                 points.append(Point(text=point.text.strip(), segments=orders, start_time=work.start_of(orders)))
     points = await work.whole(points, text=lambda point: point.text)
     if points and len(answers) > 1:
-        points = [point for point in points if not leans(point.text, language=work.language)] or points
+        cased = are_cased(work.source.sentences)
+        points = [each for each in points if not leans(each.text, language=work.language, cased=cased)] or points
         points += await untold(work, points)
     points.sort(key=lambda point: point.segments[0])
     return distinct(points, text=lambda point: point.text)

@@ -136,9 +136,10 @@ async def test_a_point_of_a_long_text_names_what_it_speaks_of():
 
 async def test_speech_without_capital_letters_has_sentences_of_its_own_too():
     plain = replace(HEARD, segments=tuple(replace(each, text=each.text.lower()) for each in HEARD.segments))
-    model = ScriptedModel({"points": [{"segments": [1], "text": SUBJECTS[0][0]}]}, window=1_500)
-    summary = await Insights(model).summarize(plain, style="bullet_points")
-    assert [point.text.lower() for point in summary.points] == [subject[0].lower() for subject in SUBJECTS]
+    told = [(1, SUBJECTS[0][0]), (92, SUBJECTS[1][1])]
+    answer = {"points": [{"segments": [order], "text": text.lower()} for order, text in told]}
+    summary = await Insights(ScriptedModel(answer, window=1_500)).summarize(plain, style="bullet_points")
+    assert [point.text for point in summary.points] == [subject[0].lower() for subject in SUBJECTS]
 
 
 async def test_in_another_language_a_text_has_no_sentences_of_its_own():
